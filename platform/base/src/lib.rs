@@ -1,0 +1,24 @@
+//! What every other crate is written in: ids, money, time, limits, the acting person, randomness and secrets.
+//!
+//! Nothing here does I/O. Wall clock and randomness are read in this crate and nowhere else, so that a test can
+//! hand in its own time and so that a transaction that runs twice does the same thing twice.
+
+mod actor;
+mod id;
+pub mod limits;
+mod money;
+pub mod random;
+mod secrets;
+mod time;
+
+pub use actor::{Actor, Role};
+#[doc(hidden)]
+pub use id::__new_uuid;
+pub use id::{Id, IdError, PersonId, SessionId};
+pub use money::{Currency, Money, MoneyError};
+pub use secrets::{MasterKey, SecretError, Secrets};
+pub use time::{Clock, ManualClock, SystemClock, Time};
+
+/// Re-exported so that [`define_id!`] works in a crate that names no `uuid` of its own.
+#[doc(hidden)]
+pub use uuid;
