@@ -1,22 +1,50 @@
 //! Typed ids: a UUIDv7 each (RFC 9562 section 5.7), made by the program and never by the database.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+use utoipa::openapi::schema::{Schema, SchemaFormat, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr};
 use uuid::Uuid;
 
 use crate::Time;
 
-/// What all typed ids share. Implemented by [`define_id!`](crate::define_id) only.
-pub trait Id: Copy + fmt::Display + Sized {
-    /// The noun the id stands for, as it is said in an error: `person`, `account`.
-    const NOUN: &'static str;
+/// What an id names. Implemented by [`define_id!`](crate::define_id) only.
+pub trait Noun: Copy + Ord + Hash + fmt::Debug + Send + Sync + 'static {
+    /// The noun as it is said in an error: `person`, `account`.
+    const NAME: &'static str;
+}
 
-    /// Wraps a UUID that was read back from the store or from a request.
-    fn from_uuid(uuid: Uuid) -> Self;
+/// The id of an `N`. Ids of different nouns do not mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id<N: Noun>(Uuid, PhantomData<N>);
+
+impl<N: Noun> Id<N> {
+    /// A new id, which sorts after those made before `now`: that keeps index pages warm.
+    #[must_use]
+    pub fn new(now: Time) -> Self {
+        let micros = u64::try_from(now.micros()).unwrap_or(0);
+        let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
+        let moment = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
+        Self::from_uuid(Uuid::new_v7(moment))
+    }
+
+    /// Wraps a UUID that was read back from the store.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
 
     /// The bare UUID.
-    fn uuid(self) -> Uuid;
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 /// A text that is no id of the wanted kind.
@@ -29,104 +57,77 @@ pub struct IdError {
     pub noun: &'static str,
 }
 
-impl IdError {
-    #[doc(hidden)]
-    pub fn new(text: &str, noun: &'static str) -> Self {
-        Self {
-            text: text.chars().take(64).collect(),
-            noun,
-        }
+impl<N: Noun> fmt::Display for Id<N> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 
-/// A UUIDv7 that carries `now`: ids made later sort later, which keeps index pages warm.
-#[doc(hidden)]
-pub fn new_uuid(now: Time) -> Uuid {
-    let micros = u64::try_from(now.micros()).unwrap_or(0);
-    let seconds = micros / 1_000_000;
-    let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
+impl<N: Noun> FromStr for Id<N> {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self::from_uuid).map_err(|_| IdError {
+            text: text.chars().take(64).collect(),
+            noun: N::NAME,
+        })
+    }
 }
 
-/// Defines a typed id: `define_id! { /// A wallet or another account. pub AccountId, "account" }`.
+impl<N: Noun> Serialize for Id<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, N: Noun> Deserialize<'de> for Id<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<N: Noun> utoipa::PartialSchema for Id<N> {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::Custom("uuid".into());
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(format))
+            .into()
+    }
+}
+
+impl<N: Noun> utoipa::ToSchema for Id<N> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Id")
+    }
+}
+
+/// Defines a typed id and its noun: `define_id! { /// A wallet. pub AccountId, AccountNoun, "account" }`.
 #[macro_export]
 macro_rules! define_id {
-    ($(#[$meta:meta])* $visibility:vis $name:ident, $noun:literal) => {
-        $(#[$meta])*
+    ($(#[$meta:meta])* $visibility:vis $name:ident, $noun:ident, $text:literal) => {
+        #[doc = concat!("What an id of a ", $text, " names.")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        $visibility struct $name($crate::uuid::Uuid);
+        $visibility enum $noun {}
 
-        impl $name {
-            /// A new id that sorts after those made before `now`.
-            #[must_use]
-            pub fn new(now: $crate::Time) -> Self {
-                Self($crate::__new_uuid(now))
-            }
+        impl $crate::Noun for $noun {
+            const NAME: &'static str = $text;
         }
 
-        impl $crate::Id for $name {
-            const NOUN: &'static str = $noun;
-
-            fn from_uuid(uuid: $crate::uuid::Uuid) -> Self {
-                Self(uuid)
-            }
-
-            fn uuid(self) -> $crate::uuid::Uuid {
-                self.0
-            }
-        }
-
-        impl ::std::fmt::Display for $name {
-            fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                self.0.fmt(formatter)
-            }
-        }
-
-        impl ::std::str::FromStr for $name {
-            type Err = $crate::IdError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                $crate::uuid::Uuid::try_parse(text).map(Self).map_err(|_| $crate::IdError::new(text, $noun))
-            }
-        }
-
-        impl ::serde::Serialize for $name {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> ::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(::serde::de::Error::custom)
-            }
-        }
-
-        impl ::utoipa::PartialSchema for $name {
-            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::schema::Schema> {
-                ::utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(::utoipa::openapi::schema::Type::String)
-                    .format(Some(::utoipa::openapi::SchemaFormat::Custom("uuid".into())))
-                    .into()
-            }
-        }
-
-        impl ::utoipa::ToSchema for $name {}
+        $(#[$meta])*
+        $visibility type $name = $crate::Id<$noun>;
     };
 }
 
-#[doc(hidden)]
-pub use new_uuid as __new_uuid;
-
 define_id! {
     /// A person who signed up.
-    pub PersonId, "person"
+    pub PersonId, PersonNoun, "person"
 }
 
 define_id! {
     /// One sign-in of one person on one device.
-    pub SessionId, "session"
+    pub SessionId, SessionNoun, "session"
 }
 
 #[cfg(test)]

@@ -12,13 +12,10 @@ mod secrets;
 mod time;
 
 pub use actor::{Actor, Role};
-#[doc(hidden)]
-pub use id::__new_uuid;
-pub use id::{Id, IdError, PersonId, SessionId};
+pub use id::{Id, IdError, Noun, PersonId, PersonNoun, SessionId, SessionNoun};
 pub use money::{Currency, Money, MoneyError};
 pub use secrets::{MasterKey, SecretError, Secrets};
 pub use time::{Clock, ManualClock, SystemClock, Time};
 
-/// Re-exported so that [`define_id!`] works in a crate that names no `uuid` of its own.
-#[doc(hidden)]
+/// The UUIDs under the typed ids.
 pub use uuid;

@@ -1,1 +1,27 @@
-//! placeholder
+//! One transactional store, embedded (SQLite) or replicated (PostgreSQL), behind one SQL text.
+//!
+//! A service hands in a transaction as an async closure; the store runs it serializably, tries it again on a
+//! conflict or a lost connection, and answers only after it is durable. The engine is chosen by a URL and is not
+//! seen by the services: they write portable SQL (see this crate's README).
+
+mod error;
+mod limits;
+mod migrate;
+mod postgres;
+mod row;
+mod sqlite;
+mod store;
+mod tx;
+mod url;
+mod value;
+mod write_key;
+
+pub use error::StoreError;
+pub use limits::StoreLimits;
+pub use migrate::{Applied, Migration, Migrations};
+pub use row::Row;
+pub use store::Store;
+pub use tx::{Statement, Tx};
+pub use url::StoreUrl;
+pub use value::{FromValue, ToValue, Value};
+pub use write_key::{WriteKey, forget_keys};

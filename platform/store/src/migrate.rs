@@ -1,0 +1,152 @@
+//! Migrations: numbered, checksummed, applied once each, forward only.
+
+use haechi_base::Time;
+use sha2::{Digest, Sha256};
+
+use crate::{Row, Store, StoreError, Tx};
+
+/// One step of one service's tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Its place, counted from 1 without gaps.
+    pub number: u32,
+    /// What it adds, as in its file name: `0001_person.sql` is `person`.
+    pub name: &'static str,
+    /// The statements, separated by `;`, in portable SQL.
+    pub sql: &'static str,
+}
+
+/// The migrations of one service, oldest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrations {
+    /// The service whose tables they make.
+    pub service: &'static str,
+    /// The steps.
+    pub steps: &'static [Migration],
+}
+
+/// A step that was applied, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The service.
+    pub service: String,
+    /// The step's number.
+    pub number: u32,
+    /// The step's name.
+    pub name: String,
+}
+
+/// The store's own tables.
+pub(crate) const STORE: Migrations = Migrations {
+    service: "store",
+    steps: &[Migration {
+        number: 1,
+        name: "store",
+        sql: include_str!("../migrations/0001_store.sql"),
+    }],
+};
+
+const CREATE: &str = "
+    CREATE TABLE IF NOT EXISTS store_migration (
+        service TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        name TEXT NOT NULL,
+        checksum BYTEA NOT NULL,
+        applied_at BIGINT NOT NULL,
+        PRIMARY KEY (service, number)
+    )";
+// Two nodes may start at once: the second waits for the first at this row and then finds it there.
+const CLAIM: &str = "
+    INSERT INTO store_migration (service, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (service, number) DO NOTHING";
+const FIND: &str = "SELECT name, checksum FROM store_migration WHERE service = $1 AND number = $2";
+const NEWEST: &str =
+    "SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) AS number FROM store_migration WHERE service = $1";
+
+impl Store {
+    /// Brings the tables of all `services` to what this program expects, one transaction a step; returns the
+    /// steps that were new.
+    ///
+    /// # Errors
+    /// [`StoreError::Migration`] when a step that was applied before has been edited since, or when the store
+    /// is ahead of this program; then nothing is changed.
+    pub async fn migrate(&self, services: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
+        self.write_unkeyed(async |tx: &mut Tx<'_>| tx.run_script(CREATE).await)
+            .await?;
+        let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
+        for migrations in &all {
+            self.refuse_newer(migrations).await?;
+        }
+        let mut applied = Vec::new();
+        for migrations in all {
+            for step in migrations.steps {
+                if self.apply(migrations.service, step).await? {
+                    applied.push(Applied {
+                        service: migrations.service.to_owned(),
+                        number: step.number,
+                        name: step.name.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(applied)
+    }
+
+    async fn refuse_newer(&self, migrations: &Migrations) -> Result<(), StoreError> {
+        let service = migrations.service;
+        let found: i64 = self
+            .read(async move |tx: &mut Tx<'_>| tx.query_one(NEWEST, &[&service]).await?.get("number"))
+            .await?;
+        let known = migrations
+            .steps
+            .iter()
+            .map(|step| i64::from(step.number))
+            .max()
+            .unwrap_or(0);
+        if found > known {
+            return Err(StoreError::Migration(format!(
+                "{service} is at step {found} there, and this program knows {known}: run the newer program"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Applies one step if it is new; returns whether it was.
+    async fn apply(&self, service: &'static str, step: &'static Migration) -> Result<bool, StoreError> {
+        let now = self.now();
+        self.write_unkeyed(async move |tx: &mut Tx<'_>| apply_step(tx, service, step, now).await)
+            .await
+    }
+}
+
+async fn apply_step(
+    tx: &mut Tx<'_>,
+    service: &'static str,
+    step: &'static Migration,
+    now: Time,
+) -> Result<bool, StoreError> {
+    let checksum: [u8; 32] = Sha256::digest(step.sql.as_bytes()).into();
+    if let Some(row) = tx.query_optional(FIND, &[&service, &step.number]).await? {
+        refuse_edited(service, step, checksum, &row)?;
+        return Ok(false);
+    }
+    if tx
+        .execute(CLAIM, &[&service, &step.number, &step.name, &checksum, &now])
+        .await?
+        == 0
+    {
+        return Ok(false);
+    }
+    tx.run_script(step.sql).await?;
+    Ok(true)
+}
+
+fn refuse_edited(service: &str, step: &Migration, checksum: [u8; 32], row: &Row) -> Result<(), StoreError> {
+    if row.get::<[u8; 32]>("checksum")? == checksum {
+        return Ok(());
+    }
+    Err(StoreError::Migration(format!(
+        "step {} ({}) of {service} was edited after it had been applied: undo the edit and add a new step",
+        step.number, step.name
+    )))
+}

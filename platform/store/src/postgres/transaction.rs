@@ -1,0 +1,83 @@
+//! Statements on one PostgreSQL connection, inside a transaction of the driver.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Transaction;
+use futures_util::future::try_join_all;
+use tokio_postgres::types::ToSql;
+
+use super::failure::classify;
+use crate::Row;
+use crate::error::Failure;
+use crate::tx::Statement;
+use crate::value::Value;
+
+/// An open transaction. Statements are prepared once a connection.
+pub(crate) struct PostgresTransaction<'c> {
+    open: &'c Transaction<'c>,
+}
+
+impl<'c> PostgresTransaction<'c> {
+    pub(super) const fn new(open: &'c Transaction<'c>) -> Self {
+        Self { open }
+    }
+
+    pub(crate) async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
+        let statement = self
+            .open
+            .prepare_cached(sql)
+            .await
+            .map_err(|error| classify(sql, &error))?;
+        let rows = self
+            .open
+            .query(&statement, &parameters(values))
+            .await
+            .map_err(|error| classify(sql, &error))?;
+        let columns: Arc<[String]> = statement
+            .columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect();
+        rows.iter()
+            .map(|row| {
+                let values = (0..columns.len())
+                    .map(|index| row.try_get(index).map_err(|error| classify(sql, &error)))
+                    .collect::<Result<_, _>>()?;
+                Ok(Row::new(Arc::clone(&columns), values))
+            })
+            .collect()
+    }
+
+    pub(crate) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Failure> {
+        let statement = self
+            .open
+            .prepare_cached(sql)
+            .await
+            .map_err(|error| classify(sql, &error))?;
+        self.open
+            .execute(&statement, &parameters(values))
+            .await
+            .map_err(|error| classify(sql, &error))
+    }
+
+    /// All statements are polled together, which the driver sends as one pipeline.
+    pub(crate) async fn run_all(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Failure> {
+        try_join_all(
+            statements
+                .iter()
+                .map(|statement| self.query(statement.sql, &statement.values)),
+        )
+        .await
+    }
+
+    pub(crate) async fn run_script(&self, sql: &str) -> Result<(), Failure> {
+        self.open
+            .batch_execute(sql)
+            .await
+            .map_err(|error| classify(sql, &error))
+    }
+}
+
+fn parameters<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}

@@ -1,0 +1,159 @@
+//! A transaction as the services see it: SQL text and values in, rows out, on either engine.
+
+use crate::error::Failure;
+use crate::postgres::PostgresTransaction;
+use crate::sqlite::SqliteTransaction;
+use crate::value::{ToValue, Value};
+use crate::{Row, StoreError};
+
+/// A statement with its values, for [`Tx::run_all`].
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value<'static>>,
+}
+
+impl Statement {
+    /// `sql` with values for `$1`, `$2`, ...
+    #[must_use]
+    pub fn new(sql: &'static str, values: &[&dyn ToValue]) -> Self {
+        Self {
+            sql,
+            values: values.iter().map(|value| value.to_value().into_owned()).collect(),
+        }
+    }
+}
+
+pub(crate) enum Engine<'c> {
+    Sqlite(SqliteTransaction<'c>),
+    Postgres(PostgresTransaction<'c>),
+}
+
+/// One transaction: everything done through it is kept together or not at all.
+///
+/// A transaction may run more than once, so it reads and writes the store and nothing else: no HTTP, no clock,
+/// no randomness. Its first failed statement poisons it: whatever the code makes of the error, the transaction
+/// is rolled back. Expected failures are therefore met in SQL (`ON CONFLICT`), never by catching an error.
+pub struct Tx<'c> {
+    engine: Engine<'c>,
+    poison: Option<Failure>,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) const fn new(engine: Engine<'c>) -> Self {
+        Self {
+            engine,
+            poison: None,
+            after_commit: Vec::new(),
+        }
+    }
+
+    /// Runs a statement and returns its rows.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the transaction is then lost.
+    pub async fn query(&mut self, sql: &str, values: &[&dyn ToValue]) -> Result<Vec<Row>, StoreError> {
+        self.refuse_if_poisoned()?;
+        let values: Vec<Value<'_>> = values.iter().map(|value| value.to_value()).collect();
+        let outcome = match &mut self.engine {
+            Engine::Sqlite(transaction) => transaction.query(sql, &values),
+            Engine::Postgres(transaction) => transaction.query(sql, &values).await,
+        };
+        outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// Runs a statement whose answer is one row at the most.
+    ///
+    /// # Errors
+    /// As [`Tx::query`], and [`StoreError::NotOneRow`].
+    pub async fn query_optional(
+        &mut self,
+        sql: &str,
+        values: &[&dyn ToValue],
+    ) -> Result<Option<Row>, StoreError> {
+        let mut rows = self.query(sql, values).await?;
+        if rows.len() > 1 {
+            return Err(StoreError::NotOneRow(rows.len()));
+        }
+        Ok(rows.pop())
+    }
+
+    /// Runs a statement whose answer is exactly one row.
+    ///
+    /// # Errors
+    /// As [`Tx::query`], and [`StoreError::NotOneRow`].
+    pub async fn query_one(&mut self, sql: &str, values: &[&dyn ToValue]) -> Result<Row, StoreError> {
+        self.query_optional(sql, values)
+            .await?
+            .ok_or(StoreError::NotOneRow(0))
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn execute(&mut self, sql: &str, values: &[&dyn ToValue]) -> Result<u64, StoreError> {
+        self.refuse_if_poisoned()?;
+        let values: Vec<Value<'_>> = values.iter().map(|value| value.to_value()).collect();
+        let outcome = match &mut self.engine {
+            Engine::Sqlite(transaction) => transaction.execute(sql, &values),
+            Engine::Postgres(transaction) => transaction.execute(sql, &values).await,
+        };
+        outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// Runs statements that do not depend on each other's answers: one round trip for all of them on
+    /// PostgreSQL. Returns the rows of each, in order.
+    ///
+    /// # Errors
+    /// As [`Tx::query`]; the first failure.
+    pub async fn run_all(&mut self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.refuse_if_poisoned()?;
+        let outcome = match &mut self.engine {
+            Engine::Sqlite(transaction) => statements
+                .iter()
+                .map(|statement| transaction.query(statement.sql, &statement.values))
+                .collect(),
+            Engine::Postgres(transaction) => transaction.run_all(statements).await,
+        };
+        outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// Runs several statements without values, separated by `;`. For migrations.
+    pub(crate) async fn run_script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        let outcome = match &mut self.engine {
+            Engine::Sqlite(transaction) => transaction.run_script(sql),
+            Engine::Postgres(transaction) => transaction.run_script(sql).await,
+        };
+        outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// Calls `action` once the transaction is committed, and never if it is not. For waking those who wait:
+    /// what must not be lost belongs into the transaction itself.
+    pub fn after_commit(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(action));
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
+        match &self.poison {
+            None => Ok(()),
+            Some(failure) => Err(StoreError::statement(
+                "",
+                format!("the transaction failed before: {failure:?}"),
+            )),
+        }
+    }
+
+    fn poisoned_by(&mut self, failure: Failure) -> StoreError {
+        let error = failure.clone().into_error();
+        self.poison = Some(failure);
+        error
+    }
+
+    /// Ends the use of the transaction: what poisoned it, and what to call after its commit.
+    pub(crate) fn finish(self) -> (Option<Failure>, Vec<Box<dyn FnOnce() + Send>>) {
+        (self.poison, self.after_commit)
+    }
+}
