@@ -4,7 +4,10 @@
 //! conflict or a lost connection, and answers only after it is durable. The engine is chosen by a URL and is not
 //! seen by the services: they write portable SQL (see this crate's README).
 
+mod batcher;
+mod blob;
 mod error;
+pub mod job;
 mod limits;
 mod migrate;
 mod postgres;
@@ -16,6 +19,8 @@ mod url;
 mod value;
 mod write_key;
 
+pub use batcher::{BatchLimits, Batcher};
+pub use blob::{BlobId, CHUNK_BYTES};
 pub use error::StoreError;
 pub use limits::StoreLimits;
 pub use migrate::{Applied, Migration, Migrations};
