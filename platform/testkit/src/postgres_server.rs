@@ -118,7 +118,10 @@ impl Drop for PostgresServer {
 /// Debian keeps them out of the path, at `/usr/lib/postgresql/VERSION/bin`; elsewhere the path is searched.
 #[must_use]
 pub fn find_programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     let debian = versions
         .filter_map(|entry| {
             let version: u32 = entry.file_name().to_str()?.parse().ok()?;
@@ -137,40 +140,48 @@ fn start_once(programs: &Path, options: PostgresOptions) -> Result<PostgresServe
     let port = free_port()?;
     let log = tempfile::tempfile().context("a file for PostgreSQL's log")?;
     let mut command = server_command(programs, &directory, port, options);
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?);
     command.process_group(0); // A Ctrl-C in the terminal is for us; we end the server ourselves.
 
     let (stop, stopped) = channel();
     let (started, answer) = channel();
     // The kernel watches the thread that starts the child, so that thread must live as long as the server.
-    let keeper = std::thread::Builder::new().name("postgres-keeper".to_owned()).spawn(move || {
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                let _ = started.send(Err(error));
-                return;
-            }
-        };
-        let _ = started.send(Ok(child.id()));
-        keep(&mut child, &stopped);
-        let _ = std::fs::remove_dir_all(&directory);
-    })?;
-    let process_id = answer.recv().context("the keeper's thread ended")?.context("cannot run setpriv or sh")?;
-    let server = PostgresServer { port, process_id, stop: Some(stop), keeper: Some(keeper) };
+    let keeper = std::thread::Builder::new()
+        .name("postgres-keeper".to_owned())
+        .spawn(move || {
+            let mut child = match command.spawn() {
+                Ok(child) => child,
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                    return;
+                }
+            };
+            let _ = started.send(Ok(child.id()));
+            keep(&mut child, &stopped);
+            let _ = std::fs::remove_dir_all(&directory);
+        })?;
+    let process_id = answer
+        .recv()
+        .context("the keeper's thread ended")?
+        .context("cannot run setpriv or sh")?;
+    let server = PostgresServer {
+        port,
+        process_id,
+        stop: Some(stop),
+        keeper: Some(keeper),
+    };
     wait_until_ready(programs, &server, log)?;
     Ok(server)
 }
 
 /// Waits until the server is to stop or ended by itself, and sees it end.
 fn keep(child: &mut Child, stopped: &Receiver<()>) {
-    loop {
-        match stopped.recv_timeout(Duration::from_millis(100)) {
-            Err(RecvTimeoutError::Timeout) => {
-                if !matches!(child.try_wait(), Ok(None)) {
-                    return;
-                }
-            }
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_millis(100)) {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
         }
     }
     terminate(child.id());
@@ -198,13 +209,23 @@ fn make_database(programs: &Path) -> Result<PathBuf> {
         .arg(programs.join("initdb"))
         .arg("--pgdata")
         .arg(&data)
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+        .args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ])
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
         .context("cannot run setpriv")?;
     if !output.status.success() {
-        bail!("initdb failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "initdb failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(directory.keep())
 }
@@ -212,7 +233,10 @@ fn make_database(programs: &Path) -> Result<PathBuf> {
 fn server_command(programs: &Path, directory: &Path, port: u16, options: PostgresOptions) -> Command {
     let mut command = as_postgres(true);
     command.args(["sh", "-c", KEEPER, "sh"]).arg(directory);
-    command.arg(programs.join("postgres")).arg("-D").arg(directory.join("data"));
+    command
+        .arg(programs.join("postgres"))
+        .arg("-D")
+        .arg(directory.join("data"));
     let mut settings = vec![
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
@@ -268,13 +292,19 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn is_root() -> bool {
+/// Whether we run as root.
+#[must_use]
+pub fn is_root() -> bool {
     // The directory of a process in /proc belongs to its effective user.
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
 fn user_number(name: &str) -> Result<u32> {
-    let output = Command::new("id").args(["-u", name]).stdin(Stdio::null()).output().context("cannot run id")?;
+    let output = Command::new("id")
+        .args(["-u", name])
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run id")?;
     let number = String::from_utf8_lossy(&output.stdout).trim().parse();
     number.with_context(|| format!("there is no user {name}, which the Debian package postgresql makes"))
 }

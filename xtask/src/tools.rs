@@ -1,0 +1,170 @@
+//! What the tests need beside Rust and Node: found, or installed, or an error that names it. Never skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{postgres_server, process, web};
+
+/// The Matrix client that the journeys drive.
+const NIO: &str = "matrix-nio";
+const NIO_VERSION: &str = "0.26.0";
+
+/// Where the Python environment of the tests is made, below the workspace's root.
+const PYTHON_FOLDER: &str = "work/python";
+
+/// Something the tests need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// PostgreSQL's server.
+    Postgres,
+    /// A browser that a test can drive.
+    Chromium,
+    /// A font for Hangul, so that screenshots show words and not boxes.
+    Fonts,
+    /// matrix-nio, in a Python environment of its own.
+    MatrixNio,
+    /// The npm packages of web/.
+    WebPackages,
+    /// The npm packages of tests/browser/.
+    BrowserPackages,
+}
+
+impl Tool {
+    /// Its name in an error.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL's server",
+            Self::Chromium => "Chromium",
+            Self::Fonts => "a font with Hangul",
+            Self::MatrixNio => "matrix-nio",
+            Self::WebPackages => "the packages of web/",
+            Self::BrowserPackages => "the packages of tests/browser/",
+        }
+    }
+
+    /// The Debian packages that bring it, when it is not there.
+    fn missing_packages(self) -> &'static [&'static str] {
+        let (there, packages): (bool, &[&str]) = match self {
+            Self::Postgres => (postgres_server::find_programs().is_some(), &["postgresql"]),
+            Self::Chromium => (find_chromium().is_some(), &["chromium"]),
+            Self::Fonts => (has_hangul_font(), &["fonts-noto-cjk"]),
+            Self::MatrixNio => (find_python().is_some(), &["python3", "python3-venv"]),
+            Self::WebPackages | Self::BrowserPackages => (true, &[]),
+        };
+        if there { &[] } else { packages }
+    }
+}
+
+/// Installs what is missing of `wanted`. Answers what could not be had, and why.
+pub fn install(root: &Path, wanted: &[Tool]) -> Vec<(Tool, anyhow::Error)> {
+    let missing: Vec<Tool> = wanted
+        .iter()
+        .copied()
+        .filter(|tool| !tool.missing_packages().is_empty())
+        .collect();
+    let packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|tool| tool.missing_packages())
+        .copied()
+        .collect();
+    if !packages.is_empty()
+        && let Err(error) = install_debian_packages(&packages)
+    {
+        println!("{error:#}");
+    }
+    let mut failures = Vec::new();
+    for tool in wanted {
+        if let Err(error) = make_ready(root, *tool) {
+            failures.push((*tool, error));
+        }
+    }
+    failures
+}
+
+/// After the Debian packages: the rest, and the proof that the tool is there.
+fn make_ready(root: &Path, tool: Tool) -> Result<()> {
+    let packages = tool.missing_packages();
+    if !packages.is_empty() {
+        bail!("it is missing; install it by `{}`", apt_command(packages));
+    }
+    match tool {
+        Tool::MatrixNio => install_nio(root),
+        Tool::WebPackages => web::install(&root.join("web")).map(drop),
+        Tool::BrowserPackages => web::install(&root.join("tests/browser")).map(drop),
+        Tool::Postgres | Tool::Chromium | Tool::Fonts => Ok(()),
+    }
+}
+
+/// The browser, if it is installed.
+#[must_use]
+pub fn find_chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find_map(process::find_program)
+}
+
+/// The Python that can import nio.
+#[must_use]
+pub fn nio_python(root: &Path) -> PathBuf {
+    root.join(PYTHON_FOLDER).join("bin/python")
+}
+
+fn has_hangul_font() -> bool {
+    let listed = Command::new("fc-list").arg(":lang=ko").output();
+    listed.is_ok_and(|output| !output.stdout.is_empty())
+}
+
+/// A Python that can make an environment. (A bare Debian has one without that part.)
+fn find_python() -> Option<PathBuf> {
+    let candidates = process::find_program("python3")
+        .into_iter()
+        .chain([PathBuf::from("/usr/bin/python3")]);
+    candidates.into_iter().find(|python| {
+        process::succeeds(process::command(python, Path::new("/")).args(["-c", "import ensurepip, venv"]))
+    })
+}
+
+fn install_nio(root: &Path) -> Result<()> {
+    let python = nio_python(root);
+    let proof = format!("import nio, importlib.metadata as m; assert m.version('{NIO}') == '{NIO_VERSION}'");
+    if process::succeeds(process::command(&python, root).args(["-c", &proof])) {
+        return Ok(());
+    }
+    let maker = find_python().context("python3 with venv is missing")?;
+    let mut make = process::command(maker, root);
+    process::run_quietly(make.args(["-m", "venv", "--clear", PYTHON_FOLDER]))?;
+    let mut install = process::command(&python, root);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    process::run_quietly(install.arg(format!("{NIO}=={NIO_VERSION}")))?;
+    process::run_quietly(process::command(&python, root).args(["-c", &proof]))
+}
+
+fn install_debian_packages(packages: &[&str]) -> Result<()> {
+    let command = apt_command(packages);
+    if process::find_program("apt-get").is_none() {
+        bail!(
+            "missing: {}. This is no Debian: install them by your system's own means",
+            packages.join(", ")
+        );
+    }
+    if !postgres_server::is_root() {
+        bail!("missing: {}. Install them by `{command}`", packages.join(", "));
+    }
+    println!("installing {} (apt-get)", packages.join(", "));
+    let apt = |words: &[&str]| {
+        let mut apt = process::command("apt-get", Path::new("/"));
+        apt.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    process::run_quietly(&mut apt(&["update"]))?;
+    process::run_quietly(apt(&["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+fn apt_command(packages: &[&str]) -> String {
+    let sudo = if postgres_server::is_root() { "" } else { "sudo " };
+    let packages = packages.join(" ");
+    format!("{sudo}apt-get update && {sudo}apt-get install --yes --no-install-recommends {packages}")
+}
