@@ -23,7 +23,9 @@ pub fn npm(folder: &Path) -> Result<Command> {
         bail!("{} has no package.json", folder.display());
     }
     let mut command = process::command(npm, folder);
-    command.env("npm_config_update_notifier", "false");
+    command
+        .env("npm_config_update_notifier", "false")
+        .env("NO_COLOR", "1");
     Ok(command)
 }
 

@@ -37,6 +37,7 @@ const CHANCE: &[&[&str]] = &[
     &["::", "now_v6"],
     &["::", "now_v1"],
     &["::", "new_v4"],
+    &["::", "new_v7"],
     &["OsRng"],
     &["SysRng"],
     &["ThreadRng"],

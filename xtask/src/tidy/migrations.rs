@@ -1,7 +1,8 @@
-//! Migrations: numbered `0001_noun.sql` upwards, without gaps and without a number twice.
+//! Migrations: numbered `0001_noun.sql` upwards, without gaps and without a number twice, and each part of the program.
 //!
 //! Why: they are applied in the order of their numbers, once, everywhere. A gap is a file that somebody forgot to
-//! commit, and a number that two branches took is an order that depends on who was merged first.
+//! commit, and a number that two branches took is an order that depends on who was merged first. A file that no code
+//! includes is never applied at all.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use super::tree::Tree;
 
 const RULE: &str = "migrations";
 
-/// Files in a folder `migrations` whose names are wrong or whose numbers do not follow one another.
+/// Files in a folder `migrations` whose names are wrong, whose numbers do not follow one another, or that are left out.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in tree.files.keys().filter(|path| path.ends_with(".sql")) {
@@ -21,11 +22,31 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             folders.entry(folder).or_default().push(name);
         }
     }
-    // The files are sorted by their paths, so the names are too.
-    folders
-        .into_iter()
-        .flat_map(|(folder, names)| of_folder(folder, &names))
-        .collect()
+    let mut findings = Vec::new();
+    for (folder, names) in folders {
+        // The files are sorted by their paths, so the names are too.
+        findings.extend(of_folder(folder, &names));
+        let left_out = names.iter().filter(|name| !is_included(tree, folder, name));
+        findings.extend(left_out.map(|name| {
+            let mend = "List it with `include_str!` among the crate's migrations";
+            Finding::new(RULE, &format!("{folder}/{name}"), 1, "no code includes it", mend)
+        }));
+    }
+    findings
+}
+
+/// Whether a source of the crate names the file in a text that ends like its path.
+fn is_included(tree: &Tree, folder: &str, name: &str) -> bool {
+    let home = folder.trim_end_matches("migrations");
+    let end = format!("migrations/{name}");
+    let mut sources = tree.sources.iter().filter(|source| source.path.starts_with(home));
+    sources.any(|source| {
+        source
+            .tokens
+            .iter()
+            .filter_map(|token| token.string.as_ref())
+            .any(|text| text.ends_with(&end))
+    })
 }
 
 fn of_folder(folder: &str, names: &[&str]) -> Vec<Finding> {
@@ -62,12 +83,25 @@ mod tests {
 
     use super::{Tree, check};
 
+    /// Findings for migrations that are all included.
     fn findings(names: &[&str]) -> usize {
-        let paths: Vec<String> = names
+        let includes: String = names
             .iter()
-            .map(|name| format!("services/pay/migrations/{name}"))
+            .map(|name| format!("include_str!(\"../migrations/{name}\");"))
             .collect();
-        let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
+        let mut files = vec![(
+            "services/pay/src/lib.rs".to_owned(),
+            format!("fn a() {{ {includes} }}"),
+        )];
+        files.extend(
+            names
+                .iter()
+                .map(|name| (format!("services/pay/migrations/{name}"), String::new())),
+        );
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
         check(&Tree::of(&files)).len()
     }
 
@@ -91,8 +125,28 @@ mod tests {
     fn each_folder_counts_for_itself() {
         let tree = Tree::of(&[
             ("services/a/migrations/0001_a.sql", ""),
+            (
+                "services/a/src/lib.rs",
+                "const A: &str = include_str!(\"../migrations/0001_a.sql\");",
+            ),
             ("services/b/migrations/0001_b.sql", ""),
+            (
+                "services/b/src/lib.rs",
+                "const B: &str = include_str!(\"../migrations/0001_b.sql\");",
+            ),
         ]);
         assert_eq!(check(&tree), []);
+    }
+
+    #[test]
+    fn a_file_that_is_left_out_is_told() {
+        let tree = Tree::of(&[
+            ("services/a/migrations/0001_a.sql", ""),
+            (
+                "services/b/src/lib.rs",
+                "const B: &str = include_str!(\"../migrations/0001_a.sql\");",
+            ),
+        ]);
+        assert_eq!(check(&tree).len(), 1);
     }
 }
