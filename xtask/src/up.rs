@@ -5,9 +5,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -61,7 +62,11 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut server = Server::start(&program, root, &folder, arguments.listen)?;
     let address = match timed("start", || server.wait_until_ready(&ended)) {
         Ok(Some(address)) => address,
-        Ok(None) => return server.end(),
+        Ok(None) => {
+            // Ended while it started: nothing was promised to anybody, however it ends.
+            let _ = server.end();
+            return Ok(());
+        }
         Err(error) => {
             // It may still run, without being ready.
             let _ = server.end();
@@ -70,12 +75,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     };
     welcome(&address, &folder);
     while !ended.load(Ordering::Relaxed) {
-        if let Some(status) = server.child.try_wait()? {
-            bail!(
-                "the program ended by itself ({status}). Its last words:\n{}",
-                server.last_words()
-            );
-        }
+        server.refuse_end()?;
         std::thread::sleep(PAUSE);
     }
     println!("\nending: open requests are answered first");
@@ -140,12 +140,14 @@ fn target_folder(root: &Path) -> PathBuf {
 struct Server {
     child: Child,
     log: PathBuf,
-    lines: BufReader<std::process::ChildStdout>,
+    /// The address, as soon as the program says it.
+    listens: Receiver<String>,
 }
 
 impl Server {
     fn start(program: &Path, root: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
         let log = folder.join("haechi.log");
+        let file = File::create(&log).context("cannot write the log")?;
         // setpriv: should we be killed, the kernel ends the program too.
         let mut command = process::command("setpriv", root);
         command
@@ -154,57 +156,49 @@ impl Server {
             .args(["serve", "--store"])
             .arg(store(folder));
         command.arg("--listen").arg(listen.to_string());
-        command
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).context("cannot write the log")?);
+        command.stdout(Stdio::piped()).stderr(file.try_clone()?);
         // A Ctrl-C in the terminal is for us; the program is told by SIGTERM, once.
         command.process_group(0);
         let mut child = command.spawn().context("cannot start the program")?;
-        let lines = BufReader::new(child.stdout.take().context("the program has no output")?);
-        Ok(Self { child, log, lines })
+        let output = child.stdout.take().context("the program has no output")?;
+        let (says, listens) = channel();
+        std::thread::spawn(move || follow(output, file, &says));
+        Ok(Self { child, log, listens })
     }
 
     /// Waits until the program answers that it is ready; its address, or `None` when it is to end instead.
     fn wait_until_ready(&mut self, ended: &AtomicBool) -> Result<Option<String>> {
-        let address = loop {
-            let mut line = String::new();
-            if self
-                .lines
-                .read_line(&mut line)
-                .context("reading what the program prints")?
-                == 0
-            {
-                let status = self.child.wait()?;
-                bail!(
-                    "the program did not start ({status}). Its last words:\n{}",
-                    self.last_words()
-                );
-            }
-            if let Some(address) = line.trim().strip_prefix(LISTENS) {
-                break address.to_owned();
-            }
-        };
         let deadline = Instant::now() + READY_TIMEOUT;
-        while !is_ready(&address) {
+        let mut address: Option<String> = None;
+        loop {
+            address = address.or_else(|| self.listens.try_recv().ok());
+            if let Some(address) = address.as_ref().filter(|address| is_ready(address)) {
+                return Ok(Some(address.clone()));
+            }
             if ended.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "the program ended by itself ({status}). Its last words:\n{}",
-                    self.last_words()
-                );
-            }
+            self.refuse_end()?;
             if Instant::now() > deadline {
+                let seconds = READY_TIMEOUT.as_secs();
                 bail!(
-                    "the program is not ready after {} s. Its last words:\n{}",
-                    READY_TIMEOUT.as_secs(),
+                    "the program is not ready after {seconds} s. Its last words:\n{}",
                     self.last_words()
                 );
             }
             std::thread::sleep(PAUSE);
         }
-        Ok(Some(address))
+    }
+
+    /// Nobody asked the program to end: when it did, its last words say why.
+    fn refuse_end(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!(
+                "the program ended by itself ({status}). Its last words:\n{}",
+                self.last_words()
+            ),
+        }
     }
 
     /// Ends the program: it answers its open requests first. One that does not end is killed, which is an error.
@@ -229,6 +223,17 @@ impl Server {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+/// Keeps what the program prints in its log, and says where it listens.
+fn follow(output: ChildStdout, mut log: File, says: &Sender<String>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if let Some(address) = line.strip_prefix(LISTENS) {
+            // Nobody waits for it when the program was to end first.
+            let _ = says.send(address.trim().to_owned());
+        }
+        let _ = writeln!(log, "{line}");
     }
 }
 
@@ -259,8 +264,77 @@ mod tests {
 
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
 
-    use super::{is_ready, refuse_busy};
+    use super::{Server, is_ready, refuse_busy};
+
+    /// Answers each request with `status`, in the background; the address.
+    fn answer(status: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 256];
+                let _ = stream.read(&mut request).unwrap();
+                let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        address
+    }
+
+    /// Starts a shell script in the program's place.
+    fn start(folder: &Path, script: &str) -> Server {
+        let program = folder.join("haechi");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Server::start(&program, folder, folder, "127.0.0.1:0".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_is_ready_is_ended_gracefully() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = answer("200 OK");
+        let script = format!(
+            "trap 'echo ended >>ended; exit 0' TERM\necho 'haechi listens on {address}'\nwhile :; do sleep 0.02; done"
+        );
+        let mut server = start(folder.path(), &script);
+        assert_eq!(
+            server.wait_until_ready(&AtomicBool::new(false)).unwrap(),
+            Some(address)
+        );
+        server.end().unwrap();
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("ended")).unwrap(),
+            "ended\n",
+            "once, by SIGTERM"
+        );
+    }
+
+    #[test]
+    fn a_program_that_does_not_start_leaves_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = start(folder.path(), "echo 'store: no such folder' >&2; exit 3");
+        let error = server
+            .wait_until_ready(&AtomicBool::new(false))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("exit status: 3") && error.contains("store: no such folder"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn one_that_hangs_can_be_ended_while_it_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = start(folder.path(), "trap 'exit 0' TERM\nwhile :; do sleep 0.02; done");
+        assert_eq!(server.wait_until_ready(&AtomicBool::new(true)).unwrap(), None);
+        // It may not have come to its trap yet.
+        let _ = server.end();
+    }
 
     #[test]
     fn a_busy_address_is_told() {
@@ -273,18 +347,8 @@ mod tests {
 
     #[test]
     fn ready_is_what_answers_200() {
-        for (status, ready) in [("200 OK", true), ("503 Service Unavailable", false)] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = format!("http://{}", listener.local_addr().unwrap());
-            let answering = std::thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut request = [0; 256];
-                let _ = stream.read(&mut request).unwrap();
-                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
-            });
-            assert_eq!(is_ready(&address), ready);
-            answering.join().unwrap();
-        }
+        assert!(is_ready(&answer("200 OK")));
+        assert!(!is_ready(&answer("503 Service Unavailable")));
         assert!(!is_ready("http://127.0.0.1:1"));
     }
 }
