@@ -91,7 +91,7 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn statement(sql: &str, reason: impl ToString) -> Self {
+    pub(crate) fn statement(sql: &str, reason: &(impl ToString + ?Sized)) -> Self {
         Self::Statement {
             statement: sql.chars().take(120).collect(),
             reason: reason.to_string(),

@@ -9,6 +9,7 @@ mod blob;
 mod error;
 pub mod job;
 mod limits;
+mod many;
 mod migrate;
 mod postgres;
 mod row;
@@ -18,6 +19,9 @@ mod tx;
 mod url;
 mod value;
 mod write_key;
+
+#[cfg(test)]
+mod tests;
 
 pub use batcher::{BatchLimits, Batcher};
 pub use blob::{BlobId, CHUNK_BYTES};

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::tx::{Engine, Tx};
+use crate::tx::{AfterCommit, Engine, Tx};
 use crate::write_key::{WriteKey, run_once};
 use crate::{StoreError, StoreLimits};
 
@@ -108,8 +108,6 @@ impl Sqlite {
             .unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
 }
-
-type AfterCommit = Vec<Box<dyn FnOnce() + Send>>;
 
 /// Runs a transaction's code on this thread. Its first failed statement decides, whatever the code made of it.
 fn run<T, E, F>(connection: &Connection, transaction: &F) -> (Result<T, E>, AfterCommit)

@@ -24,6 +24,9 @@ impl Statement {
     }
 }
 
+/// What to call once a transaction is committed.
+pub(crate) type AfterCommit = Vec<Box<dyn FnOnce() + Send>>;
+
 pub(crate) enum Engine<'c> {
     Sqlite(SqliteTransaction<'c>),
     Postgres(PostgresTransaction<'c>),
@@ -37,7 +40,7 @@ pub(crate) enum Engine<'c> {
 pub struct Tx<'c> {
     engine: Engine<'c>,
     poison: Option<Failure>,
-    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    after_commit: AfterCommit,
 }
 
 impl<'c> Tx<'c> {
@@ -137,13 +140,9 @@ impl<'c> Tx<'c> {
     }
 
     fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
-        match &self.poison {
-            None => Ok(()),
-            Some(failure) => Err(StoreError::statement(
-                "",
-                format!("the transaction failed before: {failure:?}"),
-            )),
-        }
+        self.poison
+            .clone()
+            .map_or(Ok(()), |failure| Err(failure.into_error()))
     }
 
     fn poisoned_by(&mut self, failure: Failure) -> StoreError {
@@ -153,7 +152,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Ends the use of the transaction: what poisoned it, and what to call after its commit.
-    pub(crate) fn finish(self) -> (Option<Failure>, Vec<Box<dyn FnOnce() + Send>>) {
+    pub(crate) fn finish(self) -> (Option<Failure>, AfterCommit) {
         (self.poison, self.after_commit)
     }
 }

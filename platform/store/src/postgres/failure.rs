@@ -14,7 +14,7 @@ pub(super) fn classify(sql: &str, error: &tokio_postgres::Error) -> Failure {
         return if lost {
             Failure::Lost(error.to_string())
         } else {
-            Failure::Final(StoreError::statement(sql, reason(error)))
+            Failure::Final(StoreError::statement(sql, &reason(error)))
         };
     };
     let code = database.code();

@@ -59,5 +59,7 @@ fn run(connection: &Connection, waiting: &async_channel::Receiver<Read>) {
 
 fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     let run = || connection.prepare_cached(sql)?.raw_execute();
-    run().map(drop).map_err(|error| StoreError::statement(sql, error))
+    run()
+        .map(drop)
+        .map_err(|error| StoreError::statement(sql, &error))
 }

@@ -29,7 +29,7 @@ impl<'c> SqliteTransaction<'c> {
 
     pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
         let mut statement = self.prepare(sql, values)?;
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut answer = Vec::new();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| failure(sql, &error))? {
@@ -97,7 +97,7 @@ fn read(sql: &str, value: ValueRef<'_>) -> Result<Value<'static>, Failure> {
         ValueRef::Real(value) => Value::Real(value),
         ValueRef::Text(bytes) => {
             let text = std::str::from_utf8(bytes)
-                .map_err(|error| Failure::Final(StoreError::statement(sql, error)))?;
+                .map_err(|error| Failure::Final(StoreError::statement(sql, &error)))?;
             Value::Text(Cow::Owned(text.to_owned()))
         }
         ValueRef::Blob(bytes) => Value::Bytes(Cow::Owned(bytes.to_vec())),
@@ -118,7 +118,7 @@ fn failure(sql: &str, error: &rusqlite::Error) -> Failure {
             "another process holds the database file".to_owned(),
         )),
         (ErrorCode::DiskFull, _) => Failure::Final(StoreError::Unavailable("the disk is full".to_owned())),
-        _ => Failure::Final(StoreError::statement(sql, reason)),
+        _ => Failure::Final(StoreError::statement(sql, &reason)),
     }
 }
 

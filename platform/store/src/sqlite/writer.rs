@@ -116,6 +116,6 @@ fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
                 "another process holds the database file".to_owned(),
             ))
         }
-        Err(error) => Err(StoreError::statement(sql, error)),
+        Err(error) => Err(StoreError::statement(sql, &error)),
     }
 }

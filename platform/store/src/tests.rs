@@ -1,0 +1,13 @@
+//! Tests of the store. Each runs on both engines, but for those about one engine's own failures.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod batches;
+mod blobs;
+mod commit_lost;
+mod harness;
+mod hosts;
+mod jobs;
+mod keys;
+mod migrations;
+mod transactions;
+mod values;
