@@ -1,0 +1,40 @@
+/** What starts when a person is signed in, and what is forgotten when they are not. */
+import { forgetEverything } from '../cache/database';
+import { chats } from '../chat/chats.svelte';
+import { connection } from '../chat/connection.svelte';
+import { forgetMedia } from '../chat/media';
+import { friends } from '../friends/friends.svelte';
+import { devices } from '../me/devices.svelte';
+import { outbox } from '../outbox/outbox.svelte';
+import { reachability } from '../net/reachability.svelte';
+import { session } from '../session/session.svelte';
+import { history, wallet, watchMoney } from '../wallet/wallet.svelte';
+
+let prepared = false;
+
+export function start(): void {
+  if (!prepared) {
+    prepared = true;
+    watchMoney();
+    session.whenEnded(() => void forget());
+    reachability.whenBack(() => {
+      if (session.current && chats.failed) void chats.connect();
+      connection.client?.retryImmediately();
+    });
+    void outbox.start();
+    void chats.start();
+  } else {
+    void outbox.restore();
+    void chats.connect();
+  }
+  for (const resource of [friends, wallet, history]) void resource.load();
+}
+
+async function forget(): Promise<void> {
+  outbox.clear();
+  chats.clear();
+  forgetMedia();
+  for (const resource of [friends, wallet, history, devices]) resource.clear();
+  await connection.stop();
+  await forgetEverything().catch(() => undefined);
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { blocksOf } from './grouping';
+import type { Body, Message } from './message';
+
+const minute = 60_000_000;
+const message = (
+  id: string,
+  sender: string,
+  at: number,
+  body: Body = { kind: 'text', text: id },
+): Message => ({
+  id,
+  sender,
+  at,
+  body,
+  state: 'sent',
+  unreadBy: 0,
+});
+const dayKey = (at: number) => String(Math.floor(at / (1440 * minute)));
+const shape = (messages: Message[]) =>
+  blocksOf(messages, dayKey).map((block) =>
+    block.kind === 'group' ? block.messages.map((one) => one.id).join('+') : block.kind,
+  );
+
+describe('blocksOf', () => {
+  it('joins one sender in one minute', () =>
+    expect(shape([message('1', 'a', 0), message('2', 'a', 1), message('3', 'b', 2)])).toEqual([
+      'day',
+      '1+2',
+      '3',
+    ]));
+
+  it('parts minutes', () =>
+    expect(shape([message('1', 'a', 0), message('2', 'a', minute)])).toEqual(['day', '1', '2']));
+
+  it('parts days, and a notice parts a group', () => {
+    const joined: Body = { kind: 'membership', change: 'joined', who: 'c' };
+    const all = [message('1', 'a', 0), message('n', 'c', 1, joined), message('2', 'a', 2)];
+    expect(shape([...all, message('3', 'a', 1440 * minute)])).toEqual([
+      'day',
+      '1',
+      'notice',
+      '2',
+      'day',
+      '3',
+    ]);
+  });
+
+  it('has nothing to say about nothing', () => expect(shape([])).toEqual([]));
+});

@@ -1,0 +1,41 @@
+/** Puts messages into what the eye sees: days, notices, and bubbles of one sender in one minute. */
+import { isNotice, type Message } from './message';
+
+export type Block =
+  | { kind: 'day'; key: string; at: number }
+  | { kind: 'notice'; key: string; message: Message }
+  | { kind: 'group'; key: string; sender: string; messages: Message[] };
+
+const MINUTE_US = 60_000_000;
+
+/** `dayKey` says on which local day a time falls. */
+export function blocksOf(messages: readonly Message[], dayKey: (at: number) => string): Block[] {
+  const blocks: Block[] = [];
+  let day = '';
+  for (const message of messages) {
+    const today = dayKey(message.at);
+    if (today !== day) {
+      day = today;
+      blocks.push({ kind: 'day', key: `day ${today} ${blocks.length}`, at: message.at });
+    }
+    if (isNotice(message.body)) {
+      blocks.push({ kind: 'notice', key: message.id, message });
+      continue;
+    }
+    const last = blocks.at(-1);
+    if (last?.kind === 'group' && belongs(last.messages, message)) last.messages.push(message);
+    else blocks.push({ kind: 'group', key: keyOf(message), sender: message.sender, messages: [message] });
+  }
+  return blocks;
+}
+
+/** One key for a message from the outbox and for the event it becomes, so that its bubble stays in place. */
+export function keyOf(message: Message): string {
+  return message.transactionId ?? message.id;
+}
+
+function belongs(group: Message[], message: Message): boolean {
+  const last = group.at(-1);
+  if (!last || last.sender !== message.sender) return false;
+  return Math.floor(last.at / MINUTE_US) === Math.floor(message.at / MINUTE_US);
+}
