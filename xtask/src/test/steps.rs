@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::counts::Counts;
 use crate::postgres_server::PostgresServer;
 use crate::tools::{self, Tool};
-use crate::{new_service, process, tidy, web};
+use crate::{process, tidy, web};
 
 /// One step.
 pub(super) struct Step {
@@ -93,13 +93,6 @@ pub(super) const STEPS: &[Step] = &[
         with: &["web-build", "build"],
         requires: &["build"],
         run: run_tests,
-    },
-    Step {
-        name: "new-service",
-        about: "what `cargo xtask new-service` makes compiles and is tidy",
-        run: new_service_holds,
-        requires: &[],
-        ..WEB
     },
 ];
 
@@ -208,11 +201,6 @@ fn journey_environment(root: &Path) -> Result<Vec<(&'static str, std::path::Path
             process::find_program("node").context("Node is missing: install Node 20 or newer")?,
         ),
     ])
-}
-
-fn new_service_holds(root: &Path) -> Result<Counts> {
-    new_service::prove(root)?;
-    Ok(Counts::of_step(true))
 }
 
 /// Runs `cargo test`, showing what it prints and adding up its closing lines.

@@ -28,6 +28,9 @@ const SERVICES: &[(&str, &[&str])] = &[
     ("scooter", &["identity", "chat", "pay", "map"]),
 ];
 
+/// What `cargo xtask new-service` copies: a service like any other, that the program does not hold.
+const TEMPLATE: &str = "xtask/template";
+
 /// The load clients write raw rows to judge the store by, and speak HTTP to the rest.
 const BENCH: &[&str] = &["platform/base", "platform/store"];
 
@@ -68,7 +71,10 @@ fn unknown_platform(manifest: &Manifest) -> Option<Finding> {
 
 /// How to mend the arrow `from` -> `to`, when it is a wrong one.
 fn refusal(from: &str, to: &str, is_dev: bool) -> Option<String> {
-    let (layer, name) = from.split_once('/').unwrap_or((from, ""));
+    let (layer, name) = match from {
+        TEMPLATE => ("services", "sample"),
+        _ => from.split_once('/').unwrap_or((from, "")),
+    };
     if to == TESTKIT {
         let allowed = is_dev || from == "tests";
         return (!allowed)

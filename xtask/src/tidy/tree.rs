@@ -71,7 +71,7 @@ impl Tree {
 
     /// A tree of snippets, for a rule's tests.
     #[cfg(test)]
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         Self::from_files(
             files
                 .iter()
