@@ -45,9 +45,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> ExitCode {
                 .iter()
                 .any(|outcome: &Outcome| outcome.name == **name && outcome.counts.failed > 0)
         };
-        let result = if let Some((tool, error)) = missing.iter().find(|(tool, _)| step.tools.contains(tool)) {
+        let result = if let Some((tool, _)) = missing.iter().find(|(tool, _)| step.tools.contains(tool)) {
             Err(anyhow::anyhow!(
-                "could not run without {}: {error:#}",
+                "could not run without {}, see above",
                 tool.name()
             ))
         } else if let Some(needed) = step.requires.iter().find(failed) {
