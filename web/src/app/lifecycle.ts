@@ -1,5 +1,5 @@
 /** What starts when a person is signed in, and what is forgotten when they are not. */
-import { forgetEverything } from '../cache/database';
+import { forget } from '../cache/database';
 import { chats } from '../chat/chats.svelte';
 import { connection } from '../chat/connection.svelte';
 import { forgetMedia } from '../chat/media';
@@ -7,7 +7,7 @@ import { friends } from '../friends/friends.svelte';
 import { devices } from '../me/devices.svelte';
 import { outbox } from '../outbox/outbox.svelte';
 import { reachability } from '../net/reachability.svelte';
-import { session } from '../session/session.svelte';
+import { session, type SessionEnd } from '../session/session.svelte';
 import { history, wallet, watchMoney } from '../wallet/wallet.svelte';
 
 let prepared = false;
@@ -16,7 +16,7 @@ export function start(): void {
   if (!prepared) {
     prepared = true;
     watchMoney();
-    session.whenEnded(() => void forget());
+    session.whenEnded((reason) => void stop(reason));
     reachability.whenBack(() => {
       if (session.current && chats.failed) void chats.connect();
       connection.client?.retryImmediately();
@@ -30,11 +30,13 @@ export function start(): void {
   for (const resource of [friends, wallet, history]) void resource.load();
 }
 
-async function forget(): Promise<void> {
+async function stop(reason: SessionEnd): Promise<void> {
   outbox.clear();
   chats.clear();
   forgetMedia();
   for (const resource of [friends, wallet, history, devices]) resource.clear();
   await connection.stop();
-  await forgetEverything().catch(() => undefined);
+  await forget('cache').catch(() => undefined);
+  // A session that ran out takes nothing along that was not sent: the same person signs in again, and it goes out.
+  if (reason === 'wish') await forget('outbox').catch(() => undefined);
 }

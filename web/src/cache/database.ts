@@ -41,8 +41,7 @@ export async function writeCache(key: string, value: unknown): Promise<void> {
   }
 }
 
-/** Forgets everything of the person who signs out. */
-export async function forgetEverything(): Promise<void> {
-  const db = await database();
-  await Promise.all([db.clear('cache'), db.clear('outbox')]);
+/** Forgets what was kept for the person who signs out. */
+export async function forget(store: 'cache' | 'outbox'): Promise<void> {
+  await (await database()).clear(store);
 }

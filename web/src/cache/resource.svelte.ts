@@ -15,6 +15,8 @@ export class Resource<T> {
   #running: Promise<void> | undefined;
   #again = false;
   #watching = false;
+  /** Grows at each sign-out: an answer that was asked for before it belongs to somebody else. */
+  #owner = 0;
 
   constructor(
     readonly key: string,
@@ -41,15 +43,17 @@ export class Resource<T> {
 
   /** Back to nothing, at sign-out. */
   clear(): void {
+    this.#owner += 1;
     this.data = undefined;
     this.loading = true;
     this.failed = false;
   }
 
   async #loadUntilFresh(): Promise<void> {
+    const owner = this.#owner;
     if (this.data === undefined) {
       const cached = await readCache<T>(this.key);
-      if (cached !== undefined && this.data === undefined) {
+      if (cached !== undefined && this.data === undefined && owner === this.#owner) {
         this.data = cached;
         this.loading = false;
       }
@@ -57,12 +61,15 @@ export class Resource<T> {
     do {
       this.#again = false;
       try {
-        this.set(await this.fetchIt());
+        const fresh = await this.fetchIt();
+        if (owner !== this.#owner) return;
+        this.set(fresh);
         this.failed = false;
       } catch (error) {
+        if (owner !== this.#owner) return;
         this.failed = error instanceof Refused;
       }
-    } while (this.#again);
+    } while (this.#again && owner === this.#owner);
     this.loading = false;
   }
 }

@@ -17,8 +17,8 @@ const message = (
   unreadBy: 0,
 });
 const dayKey = (at: number) => String(Math.floor(at / (1440 * minute)));
-const shape = (messages: Message[]) =>
-  blocksOf(messages, dayKey).map((block) =>
+const shape = (messages: Message[], group = true) =>
+  blocksOf(messages, dayKey, group).map((block) =>
     block.kind === 'group' ? block.messages.map((one) => one.id).join('+') : block.kind,
   );
 
@@ -44,6 +44,11 @@ describe('blocksOf', () => {
       'day',
       '3',
     ]);
+  });
+
+  it('does not tell two people that they are there', () => {
+    const joined: Body = { kind: 'membership', change: 'joined', who: 'c' };
+    expect(shape([message('n', 'c', 1, joined), message('2', 'a', 2)], false)).toEqual(['day', '2']);
   });
 
   it('has nothing to say about nothing', () => expect(shape([])).toEqual([]));

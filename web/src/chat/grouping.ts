@@ -8,11 +8,16 @@ export type Block =
 
 const MINUTE_US = 60_000_000;
 
-/** `dayKey` says on which local day a time falls. */
-export function blocksOf(messages: readonly Message[], dayKey: (at: number) => string): Block[] {
+/** `dayKey` says on which local day a time falls; `group`: a chat of several tells who comes and goes. */
+export function blocksOf(
+  messages: readonly Message[],
+  dayKey: (at: number) => string,
+  group: boolean,
+): Block[] {
   const blocks: Block[] = [];
   let day = '';
   for (const message of messages) {
+    if (!group && message.body.kind === 'membership') continue;
     const today = dayKey(message.at);
     if (today !== day) {
       day = today;

@@ -17,7 +17,7 @@ class SessionState {
   current = $state.raw<Session | null>(read());
   /** Set when the app signed the person out; the sign-in page says so. */
   ended = $state<SessionEnd | null>(null);
-  #listeners = new Set<() => void>();
+  #listeners = new Set<(reason: SessionEnd) => void>();
 
   get person(): Person | null {
     return this.current?.person ?? null;
@@ -29,7 +29,7 @@ class SessionState {
   }
 
   /** Calls `listener` after the session ended, to stop and forget what belongs to the person. */
-  whenEnded(listener: () => void): void {
+  whenEnded(listener: (reason: SessionEnd) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -83,7 +83,7 @@ class SessionState {
     this.current = null;
     this.ended = reason;
     localStorage.removeItem(STORAGE_KEY);
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(reason);
   }
 
   #held(): Session {
