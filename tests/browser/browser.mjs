@@ -109,17 +109,19 @@ export class Person {
     await this.button('Send', '보내기').click();
   }
 
-  /** Fails on anything axe finds; also checks the size of everything that is touched. */
+  /** Waits until what moves has come to rest; endless animations (dots, skeletons) are left to move. */
+  settled() {
+    return this.page.evaluate(async () => {
+      const ending = document
+        .getAnimations()
+        .filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+      await Promise.allSettled(ending.map((animation) => animation.finished));
+    });
+  }
+
+  /** Fails on anything axe finds. */
   async axe(where) {
-    await this.page
-      .evaluate(
-        () =>
-          Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null))).then(
-            () => null,
-          ),
-        // Endless animations (a list that loads) never finish: they are not waited for.
-      )
-      .catch(() => null);
+    await this.settled();
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     const found = violations.map(
       ({ id, help, nodes }) =>
@@ -132,6 +134,7 @@ export class Person {
     const folder = process.env.HAECHI_SCREENSHOTS;
     if (!folder) return;
     mkdirSync(folder, { recursive: true });
+    await this.settled();
     await this.page.screenshot({ path: join(folder, `${name}.png`) });
   }
 }
