@@ -1,0 +1,1 @@
+//! Routes of the ledger through the real router, on both engines.
