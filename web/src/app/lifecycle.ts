@@ -34,6 +34,7 @@ async function stop(reason: SessionEnd): Promise<void> {
   outbox.clear();
   chats.clear();
   forgetMedia();
+  sessionStorage.clear();
   for (const resource of [friends, wallet, history, devices]) resource.clear();
   await connection.stop();
   await forget('cache').catch(() => undefined);
