@@ -1,0 +1,42 @@
+//! The web app in a real browser.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use haechi_bench::server::Server;
+use tokio::process::Command;
+
+use crate::program::{FreshStore, binary, folder, on_both_engines, succeed, tool};
+
+async fn meet_in_the_browser(store: &FreshStore) -> Result<()> {
+    let server = Server::start(&binary(), &store.url).await?;
+    let folder = folder().join("browser");
+    ensure!(
+        folder.join("node_modules").is_dir(),
+        "run `npm ci` in {}",
+        folder.display()
+    );
+    // Topped up as an operator does it, with the program's own command.
+    let top_up = format!(
+        "'{}' admin top-up --store '{}' --to \"$HAECHI_PHONE_A\" --amount 100000",
+        binary().display(),
+        store.url
+    );
+    let mut journey = Command::new(tool("HAECHI_NODE", "node"));
+    journey
+        .current_dir(&folder)
+        .arg("journey.mjs")
+        .env("HAECHI_URL", format!("http://{}", server.address()))
+        .env("HAECHI_TOPUP", top_up)
+        .env("HAECHI_CHROMIUM", tool("HAECHI_CHROMIUM", "chromium"));
+    if let Some(pictures) = std::env::var_os("HAECHI_SCREENSHOTS") {
+        std::fs::create_dir_all(PathBuf::from(&pictures))?;
+    }
+    succeed(&mut journey).await?;
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_meet_in_the_web_app() -> Result<()> {
+    on_both_engines(meet_in_the_browser).await
+}
