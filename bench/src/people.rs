@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::client::Client;
+use crate::server::command;
 
 /// A signed-in person with a connection of their own.
 pub struct Person {
@@ -89,7 +89,7 @@ pub async fn sign_up_many(address: SocketAddr, first: usize, count: usize) -> Re
 pub async fn sign_up_administrator(program: &Path, store: &str, address: SocketAddr) -> Result<Person> {
     let phone = "+821099999999";
     Person::sign_in(address, phone, "Bench operator").await?;
-    let granted = Command::new(program)
+    let granted = command(program)
         .args([
             "admin",
             "grant",

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use haechi_base::MasterKey;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -14,6 +16,22 @@ const START_WAIT: Duration = Duration::from_secs(60);
 
 /// What a server prints once it listens, before its address.
 const LISTENS: &str = "haechi listens on http://";
+
+/// The program's command, with what every call of it in one run needs: the same master key, since PostgreSQL is
+/// refused without one, and quiet logs. What the caller's own environment says comes first.
+#[must_use]
+pub fn command(program: &Path) -> Command {
+    static MASTER_KEY: LazyLock<MasterKey> = LazyLock::new(MasterKey::generate);
+    let mut command = Command::new(program);
+    if std::env::var_os("HAECHI_MASTER_KEY").is_none() {
+        command.env("HAECHI_MASTER_KEY", MASTER_KEY.to_base64().as_str());
+    }
+    if std::env::var_os("HAECHI_LOG").is_none() {
+        command.env("HAECHI_LOG", "warn");
+    }
+    command.stdin(Stdio::null());
+    command
+}
 
 /// A running server. It is killed when this is dropped.
 pub struct Server {
@@ -38,7 +56,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_on(program: &Path, store: &str, listen: &str) -> Result<Self> {
-        let mut process = Command::new(program)
+        let mut process = command(program)
             .args([
                 "serve",
                 "--store",

@@ -1,5 +1,5 @@
 // What the journey stands on: the browser, a person in it, waiting for things, axe, and screenshots.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
@@ -42,9 +42,16 @@ export function same(what, found, wanted) {
     throw new Error(`${what}: found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`);
 }
 
+/** The path of a program that is given by path or by name. */
+function findProgram(name) {
+  if (name.includes('/')) return name;
+  const found = (process.env.PATH ?? '').split(':').map((folder) => join(folder, name));
+  return found.find((path) => existsSync(path)) ?? name;
+}
+
 export function launch() {
   return chromium.launch({
-    executablePath: process.env.HAECHI_CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: findProgram(process.env.HAECHI_CHROMIUM ?? 'chromium'),
     args: [
       '--no-sandbox',
       '--disable-gpu',

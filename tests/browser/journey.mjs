@@ -5,7 +5,7 @@
 //   HAECHI_TOPUP        a shell command that tops up A (it finds the number in HAECHI_PHONE_A); without it the script
 //                       prints READY_FOR_TOPUP after A signed up and waits for a line on stdin
 //   HAECHI_SCREENSHOTS  a folder for pictures
-//   HAECHI_CHROMIUM     the browser (/usr/bin/chromium)
+//   HAECHI_CHROMIUM     the browser: a path, or a name to be found in PATH (chromium)
 //
 // Ends with 0 when every step passed, and with 1 and one clear message at the first that did not.
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,8 @@ import { randomInt } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { currentStep, launch, Person, same, step, until } from './browser.mjs';
 
-const randomPhone = () => `+8210${String(randomInt(1e8)).padStart(8, '0')}`;
+/** A Korean mobile number that exists nowhere but may. */
+const randomPhone = () => `+82102${String(randomInt(1e7)).padStart(7, '0')}`;
 const phones = {
   a: process.env.HAECHI_PHONE_A ?? randomPhone(),
   b: process.env.HAECHI_PHONE_B ?? randomPhone(),

@@ -1,14 +1,14 @@
 //! The bench prints its figures. Their size is judged on a release build; here each must be there and true.
 
 use anyhow::{Context, Result, ensure};
+use haechi_bench::server::command;
 use serde_json::Value;
-use tokio::process::Command;
 
 use crate::program::{FreshStore, binary, on_both_engines, succeed};
 
 async fn figures(store: &FreshStore) -> Result<()> {
     for bench in ["chat", "pay"] {
-        let printed = succeed(Command::new(binary()).args([
+        let printed = succeed(command(&binary()).args([
             "bench",
             bench,
             "--json",

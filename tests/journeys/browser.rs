@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use haechi_bench::server::Server;
-use tokio::process::Command;
+use haechi_bench::server::{Server, command};
 
 use crate::program::{FreshStore, binary, folder, on_both_engines, succeed, tool};
 
@@ -16,13 +15,14 @@ async fn meet_in_the_browser(store: &FreshStore) -> Result<()> {
         "run `npm ci` in {}",
         folder.display()
     );
+    // The program's environment, so that the top-up below works on the same store with the same key.
+    let mut journey = command(&tool("HAECHI_NODE", "node"));
     // Topped up as an operator does it, with the program's own command.
     let top_up = format!(
         "'{}' admin top-up --store '{}' --to \"$HAECHI_PHONE_A\" --amount 100000",
         binary().display(),
         store.url
     );
-    let mut journey = Command::new(tool("HAECHI_NODE", "node"));
     journey
         .current_dir(&folder)
         .arg("journey.mjs")
