@@ -1,0 +1,126 @@
+//! A fresh database for each test, on either engine, under a clock that the test turns.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use haechi_base::{Clock, ManualClock, MasterKey, Secrets, SessionId, SystemClock};
+use haechi_service::{CancellationToken, Context};
+use haechi_store::{Store, StoreLimits, StoreUrl};
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+use crate::postgres_server::PostgresServer;
+
+/// The server of `HAECHI_TEST_POSTGRES`, or one of our own: one for all tests of a process.
+static SERVER_URL: LazyLock<String> = LazyLock::new(|| match std::env::var("HAECHI_TEST_POSTGRES") {
+    Ok(url) => url,
+    Err(_) => {
+        let server = Box::leak(Box::new(
+            PostgresServer::start().expect("a PostgreSQL server for the tests"),
+        ));
+        server.url("postgres")
+    }
+});
+
+/// Runs a test to its end on a runtime of its own.
+pub fn run_test(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(test);
+}
+
+/// A store on a fresh database, with what keeps it there.
+pub struct TestStore {
+    /// The store, without tables.
+    pub store: Store,
+    /// Where it is.
+    pub url: String,
+    /// The clock of the store and of everything on it.
+    pub clock: Arc<ManualClock>,
+    secrets: Secrets,
+    directory: Option<TempDir>,
+}
+
+impl TestStore {
+    /// An embedded database in a temporary directory.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let url = format!("sqlite:{}", directory.path().join("test.sqlite").display());
+        Self::open(url, Some(directory))
+    }
+
+    /// A new database on the test server.
+    pub async fn postgres() -> Self {
+        let unique = SessionId::new(SystemClock.now());
+        let name = format!("testkit_{}", unique.uuid().simple());
+        // The first to come starts the server, which takes a moment: not on a thread that others need.
+        let server = tokio::task::spawn_blocking(|| SERVER_URL.clone())
+            .await
+            .expect("the URL of the server");
+        run_on(&server, &format!("CREATE DATABASE {name}")).await;
+        let (host, _) = server.rsplit_once('/').expect("a URL with a database");
+        Self::open(format!("{host}/{name}"), None)
+    }
+
+    fn open(url: String, directory: Option<TempDir>) -> Self {
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let store = open_store(&url, &clock);
+        Self {
+            store,
+            url,
+            clock,
+            secrets: Secrets::new(MasterKey::generate()),
+            directory,
+        }
+    }
+
+    /// A second store on the same database, as another node would open it.
+    #[must_use]
+    pub fn open_again(&self) -> Store {
+        open_store(&self.url, &self.clock)
+    }
+
+    /// Whether it is the engine of several nodes.
+    #[must_use]
+    pub const fn is_postgres(&self) -> bool {
+        self.directory.is_none()
+    }
+
+    /// What a service is given, on this store and clock.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            secrets: self.secrets.clone(),
+            server_name: "haechi.test".to_owned(),
+            public_url: "http://haechi.test".to_owned(),
+            shutdown: CancellationToken::new(),
+        }
+    }
+}
+
+fn open_store(url: &str, clock: &Arc<ManualClock>) -> Store {
+    let limits = StoreLimits {
+        unavailable_wait: Duration::from_secs(5),
+        connections_max: 8,
+        ..StoreLimits::default()
+    };
+    let url: StoreUrl = url.parse().expect("the URL of the test's store");
+    Store::open(&url, &limits, Arc::clone(clock) as Arc<dyn Clock>).expect("the test's store")
+}
+
+/// Runs a statement on a connection of its own.
+async fn run_on(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the test's PostgreSQL server answers");
+    let task = tokio::spawn(connection);
+    client.batch_execute(sql).await.expect("a database for the test");
+    drop(client);
+    task.await.expect("no panic").expect("an orderly end");
+}
