@@ -14,6 +14,6 @@ export function explain(error: unknown): string {
 export function explainSlug(slug: string | undefined, status = 0): string {
   const key = `problem.${slug}`;
   if (key in en) return t(key as StringKey);
-  if (status === 429) return t('problem.rate-limit');
+  if (status === 429) return t('problem.too-many-requests');
   return t('problem.unknown');
 }

@@ -814,7 +814,7 @@ export interface components {
         };
         Session: {
             access_token: string;
-            refresh_token: string;
+            refresh_token: string | null;
             /** Format: int64 */
             expires_at: number;
             device_id: string;
@@ -839,7 +839,7 @@ export interface components {
         };
         Transfer: {
             transfer_id: string;
-            from: string;
+            from: string | null;
             to: string;
             amount: components["schemas"]["Money"];
             memo: string | null;

@@ -24,8 +24,9 @@ export function inOrder(list: readonly Friend[]): Friend[] {
   return [...list].sort((a, b) => collator.compare(a.display_name, b.display_name));
 }
 
-export async function addFriend(phone: string): Promise<Friend> {
-  const friend = await answer(api.POST('/api/chat/friends', { body: { phone } }));
+/** By phone number, or by user id for somebody met in a chat. */
+export async function addFriend(who: { phone: string } | { user_id: string }): Promise<Friend> {
+  const friend = await answer(api.POST('/api/chat/friends', { body: who }));
   const others = (friends.data ?? []).filter((known) => known.user_id !== friend.user_id);
   friends.set([...others, friend]);
   return friend;

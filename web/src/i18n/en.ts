@@ -66,6 +66,7 @@ export const en = {
   'friends.self': 'This is your own number.',
   'friends.chat': 'Chat',
   'friends.sendMoney': 'Send money',
+  'friends.addPerson': 'Add {name} to friends',
   'friends.remove': 'Remove from friends',
   'friends.search': 'Search friends',
   'friends.noMatch': 'Nobody by that name',
@@ -129,6 +130,7 @@ export const en = {
   'chat.options': 'Chat options',
   'chat.alone': 'Nobody else is in this chat.',
   'chat.notFound': 'This chat is not in your list.',
+  'chat.notFoundHint': 'It may have been left, or belongs to somebody else.',
   'chat.whoGets': 'Who gets the money?',
 
   'transfer.sent': 'You sent',
@@ -222,12 +224,15 @@ export const en = {
   'problem.unreachable': 'The server cannot be reached now. Please try again in a moment.',
   'problem.unknown': 'That did not work. Please try again.',
   'problem.wrong-code': 'This code is not right. Look again or get a new one.',
-  'problem.rate-limit': 'Too many tries. Please wait a moment.',
+  'problem.too-many-requests': 'Too many tries. Please wait a moment.',
   'problem.insufficient-funds': 'Your balance is not enough.',
   'problem.same-person': 'You cannot send money to yourself.',
   'problem.amount-too-large': 'This is more than can be sent at once.',
   'problem.no-such-person': 'This person is no longer here.',
-  'problem.not-a-member': 'Both of you have to be in this chat.',
+  'problem.receiver-not-in-room': 'Both of you have to be in this chat.',
+  'problem.wallet-full': 'This wallet cannot hold more.',
+  'problem.M_FORBIDDEN': 'You are not in this chat.',
+  'problem.M_TOO_LARGE': 'This is too large.',
   'problem.name': 'This name cannot be used. It needs 1 to 64 characters.',
 } as const;
 

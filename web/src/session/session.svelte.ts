@@ -104,6 +104,7 @@ class SessionState {
         return held.access_token;
       }
       try {
+        if (!held.refresh_token) throw new Refused(401, 'session-over', 'This session cannot be renewed');
         const body = { refresh_token: held.refresh_token };
         const renewed = await answer(openApi.POST('/api/identity/sessions/refresh', { body }));
         if (!this.current) throw new Refused(401, 'not-signed-in', 'Signed out meanwhile');
