@@ -1,5 +1,6 @@
 /** The chat list: from the cache at once, then live. */
 import { answer, api } from '../api/client';
+import { Unreachable } from '../api/problems';
 import { readCache, writeCache } from '../cache/database';
 import { session } from '../session/session.svelte';
 import { connection } from './connection.svelte';
@@ -48,11 +49,15 @@ class Chats {
     return this.rows.find((row) => isDirect(row) && row.others[0]?.userId === userId);
   }
 
-  /** The room of the two: the one that is there, or one the server makes. */
+  /** The room of the two, by the server's word; while it is away, the one we know. */
   async openDirect(userId: string): Promise<string> {
-    const known = this.directWith(userId);
-    if (known) return known.roomId;
-    return (await answer(api.POST('/api/chat/direct', { body: { user_id: userId } }))).room_id;
+    try {
+      return (await answer(api.POST('/api/chat/direct', { body: { user_id: userId } }))).room_id;
+    } catch (error) {
+      const known = error instanceof Unreachable && this.directWith(userId);
+      if (!known) throw error;
+      return known.roomId;
+    }
   }
 
   clear(): void {
