@@ -16,6 +16,12 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
+impl Migration {
+    fn checksum(&self) -> [u8; 32] {
+        Sha256::digest(self.sql.as_bytes()).into()
+    }
+}
+
 /// The migrations of one service, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Migrations {
@@ -25,7 +31,7 @@ pub struct Migrations {
     pub steps: &'static [Migration],
 }
 
-/// A step that was applied, or would be.
+/// A step that was applied, or is yet to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// The service.
@@ -34,6 +40,16 @@ pub struct Applied {
     pub number: u32,
     /// The step's name.
     pub name: String,
+}
+
+impl Applied {
+    fn of(service: &str, step: &Migration) -> Self {
+        Self {
+            service: service.to_owned(),
+            number: step.number,
+            name: step.name.to_owned(),
+        }
+    }
 }
 
 /// The store's own tables.
@@ -81,15 +97,35 @@ impl Store {
         for migrations in all {
             for step in migrations.steps {
                 if self.apply(migrations.service, step).await? {
-                    applied.push(Applied {
-                        service: migrations.service.to_owned(),
-                        number: step.number,
-                        name: step.name.to_owned(),
-                    });
+                    applied.push(Applied::of(migrations.service, step));
                 }
             }
         }
         Ok(applied)
+    }
+
+    /// The steps that this program expects and the store does not have yet, without applying any.
+    ///
+    /// # Errors
+    /// As [`Store::migrate`].
+    pub async fn missing_migrations(&self, services: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
+        self.write_unkeyed(async |tx: &mut Tx<'_>| tx.run_script(CREATE).await)
+            .await?;
+        let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
+        let mut missing = Vec::new();
+        for migrations in all {
+            self.refuse_newer(&migrations).await?;
+            let service = migrations.service;
+            for step in migrations.steps {
+                let find =
+                    async move |tx: &mut Tx<'_>| tx.query_optional(FIND, &[&service, &step.number]).await;
+                match self.read(find).await? {
+                    Some(row) => refuse_edited(service, step, &row)?,
+                    None => missing.push(Applied::of(service, step)),
+                }
+            }
+        }
+        Ok(missing)
     }
 
     async fn refuse_newer(&self, migrations: &Migrations) -> Result<(), StoreError> {
@@ -125,13 +161,15 @@ async fn apply_step(
     step: &'static Migration,
     now: Time,
 ) -> Result<bool, StoreError> {
-    let checksum: [u8; 32] = Sha256::digest(step.sql.as_bytes()).into();
     if let Some(row) = tx.query_optional(FIND, &[&service, &step.number]).await? {
-        refuse_edited(service, step, checksum, &row)?;
+        refuse_edited(service, step, &row)?;
         return Ok(false);
     }
     if tx
-        .execute(CLAIM, &[&service, &step.number, &step.name, &checksum, &now])
+        .execute(
+            CLAIM,
+            &[&service, &step.number, &step.name, &step.checksum(), &now],
+        )
         .await?
         == 0
     {
@@ -141,8 +179,8 @@ async fn apply_step(
     Ok(true)
 }
 
-fn refuse_edited(service: &str, step: &Migration, checksum: [u8; 32], row: &Row) -> Result<(), StoreError> {
-    if row.get::<[u8; 32]>("checksum")? == checksum {
+fn refuse_edited(service: &str, step: &Migration, row: &Row) -> Result<(), StoreError> {
+    if row.get::<[u8; 32]>("checksum")? == step.checksum() {
         return Ok(());
     }
     Err(StoreError::Migration(format!(

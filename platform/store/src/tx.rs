@@ -34,8 +34,7 @@ pub(crate) enum Engine<'c> {
 
 /// One transaction: everything done through it is kept together or not at all.
 ///
-/// A transaction may run more than once, so it reads and writes the store and nothing else: no HTTP, no clock,
-/// no randomness. Its first failed statement poisons it: whatever the code makes of the error, the transaction
+/// A transaction may run more than once, so it reads and writes the store and nothing else: no HTTP, no clock. Its first failed statement poisons it: whatever the code makes of the error, the transaction
 /// is rolled back. Expected failures are therefore met in SQL (`ON CONFLICT`), never by catching an error.
 pub struct Tx<'c> {
     engine: Engine<'c>,
@@ -131,6 +130,14 @@ impl<'c> Tx<'c> {
             Engine::Postgres(transaction) => transaction.run_script(sql).await,
         };
         outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// Asks the database for nothing but an answer.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        self.query_one("SELECT 1 AS alive", &[]).await.map(drop)
     }
 
     /// Calls `action` once the transaction is committed, and never if it is not. For waking those who wait:

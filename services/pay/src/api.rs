@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use haechi_base::{Money, PersonId, Time};
-use haechi_http::{Administrator, IdempotencyKey, Json, JsonWithBytes, Page, PageQuery, Problem, Query, SignedIn};
+use haechi_http::{
+    Administrator, IdempotencyKey, Json, JsonWithBytes, Page, PageQuery, Problem, Query, SignedIn,
+};
 use haechi_identity::Person;
 use haechi_service::OpenApiRouter;
-use haechi_store::{StoreError, Tx};
+use haechi_store::Tx;
 use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +17,8 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::model::{
-    AccountId, Entry, EntryId, LedgerCheck, MEMO_CHARACTERS_MAX, Transfer, TransferId, TransferKind, TransferRefusal,
+    AccountId, Entry, EntryId, LedgerCheck, MEMO_CHARACTERS_MAX, Transfer, TransferId, TransferKind,
+    TransferRefusal,
 };
 use crate::ops::{self, PayError, TransferRequest};
 use crate::{Pay, scoped_key};
@@ -99,10 +102,13 @@ pub(crate) struct EntryDocument {
 
 /// A memo is text a person wrote: no empty one, no control characters, not too long.
 fn memo<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let Some(memo) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let Some(memo) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
     let memo = memo.trim();
     if memo.chars().count() > MEMO_CHARACTERS_MAX || memo.chars().any(char::is_control) {
-        let limit = format!("memo takes {MEMO_CHARACTERS_MAX} characters at the most, and no control characters");
+        let limit =
+            format!("memo takes {MEMO_CHARACTERS_MAX} characters at the most, and no control characters");
         return Err(serde::de::Error::custom(limit));
     }
     Ok(Some(memo.to_owned()).filter(|memo| !memo.is_empty()))
@@ -110,7 +116,10 @@ fn memo<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 /// The caller's wallet.
 #[utoipa::path(get, path = "/api/pay/wallet", tag = "pay", responses((status = 200, body = WalletDocument)))]
-async fn find_wallet(State(pay): State<Pay>, SignedIn(actor): SignedIn) -> Result<Json<WalletDocument>, Problem> {
+async fn find_wallet(
+    State(pay): State<Pay>,
+    SignedIn(actor): SignedIn,
+) -> Result<Json<WalletDocument>, Problem> {
     let (owner, now) = (actor.person, pay.now());
     let find = async move |tx: &mut Tx<'_>| ops::find_wallet(tx, owner).await;
     let wallet = match pay.context.store.read(find).await? {
@@ -120,7 +129,10 @@ async fn find_wallet(State(pay): State<Pay>, SignedIn(actor): SignedIn) -> Resul
             pay.context.store.write_unkeyed(open).await?
         }
     };
-    Ok(Json(WalletDocument { account_id: wallet.account_id, balance: wallet.balance }))
+    Ok(Json(WalletDocument {
+        account_id: wallet.account_id,
+        balance: wallet.balance,
+    }))
 }
 
 /// Sends money to somebody, and tells of it in a chat when a room is named: both, or neither.
@@ -170,10 +182,10 @@ async fn list_entries(
         let entries = ops::entries(tx, actor.person, before, limit + 1).await?;
         let people: Vec<PersonId> = entries.iter().filter_map(|entry| entry.counterparty).collect();
         let people = haechi_identity::ops::find_people(tx, &people).await?;
-        Ok::<_, StoreError>((entries, people))
+        Ok::<_, PayError>((entries, people))
     };
     let (entries, people) = pay.context.store.read(read).await?;
-    let people: HashMap<PersonId, Person> = people.into_iter().map(|person| (person.person_id, person)).collect();
+    let people: HashMap<PersonId, Person> = people.into_iter().map(|person| (person.id, person)).collect();
     let entries = Page::from_one_more(entries, limit, |entry| entry.entry_id.to_string());
     Ok(Json(entries.map(|entry| pay.entry_document(entry, &people))))
 }
@@ -191,19 +203,28 @@ async fn create_top_up(
     Json(body): Json<TopUpBody>,
 ) -> Result<(StatusCode, Json<TransferDocument>), Problem> {
     let to = pay.person(&body.to)?;
-    let transfer = pay.top_up(&actor.person.to_string(), &key, to, body.amount).await?;
+    let transfer = pay
+        .top_up(&actor.person.to_string(), &key, to, body.amount)
+        .await?;
     Ok((StatusCode::CREATED, Json(pay.transfer_document(transfer))))
 }
 
 /// Sums up the whole ledger: the sum is zero and every wallet is the sum of its entries. Administrators only.
 #[utoipa::path(get, path = "/api/pay/ledger", tag = "pay", responses((status = 200, body = LedgerCheck)))]
 async fn check_ledger(State(pay): State<Pay>, _: Administrator) -> Result<Json<LedgerCheck>, Problem> {
-    Ok(Json(pay.context.store.read(async |tx: &mut Tx<'_>| ops::check_ledger(tx).await).await?))
+    Ok(Json(
+        pay.context
+            .store
+            .read(async |tx: &mut Tx<'_>| ops::check_ledger(tx).await)
+            .await?,
+    ))
 }
 
 impl Pay {
     fn person(&self, user_id: &str) -> Result<PersonId, Problem> {
-        self.identity.person_of_user_id(user_id).ok_or_else(|| PayError::NoSuchPerson.into())
+        self.identity
+            .person_of_user_id(user_id)
+            .ok_or_else(|| PayError::NoSuchPerson.into())
     }
 
     fn transfer_document(&self, transfer: Transfer) -> TransferDocument {
@@ -220,10 +241,13 @@ impl Pay {
     }
 
     fn entry_document(&self, entry: Entry, people: &HashMap<PersonId, Person>) -> EntryDocument {
-        let counterparty = entry.counterparty.and_then(|id| people.get(&id)).map(|person| Counterparty {
-            user_id: self.identity.user_id(person.person_id),
-            display_name: person.display_name.clone(),
-        });
+        let counterparty = entry
+            .counterparty
+            .and_then(|id| people.get(&id))
+            .map(|person| Counterparty {
+                user_id: self.identity.user_id(person.id),
+                display_name: person.display_name.to_string(),
+            });
         EntryDocument {
             entry_id: entry.entry_id,
             transfer_id: entry.transfer_id,
@@ -244,6 +268,7 @@ impl From<PayError> for Problem {
             PayError::NoSuchPerson => Self::not_found("no-such-person", detail),
             PayError::ReceiverNotInRoom => Self::forbidden("receiver-not-in-room", detail),
             PayError::Chat(error) => error.into(),
+            PayError::Identity(error) => error.into(),
             PayError::Store(error) => error.into(),
         }
     }

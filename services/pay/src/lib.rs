@@ -7,9 +7,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use haechi_base::{Actor, Money, PersonId, Time};
+use haechi_chat::Chat;
 use haechi_identity::Identity;
 use haechi_service::{Context, OpenApiRouter, Service};
 use haechi_store::{BatchLimits, Batcher, Migration, Migrations, Store, StoreError, Tx, WriteKey};
@@ -28,11 +27,20 @@ pub struct Pay {
 impl Pay {
     /// The service on its store. Must be called within a tokio runtime.
     #[must_use]
-    pub fn new(context: Context, identity: Identity) -> Self {
-        let limits = BatchLimits { members_max: BATCH_TRANSFERS_MAX, ..BatchLimits::default() };
+    pub fn new(context: Context, identity: Identity, chat: Chat) -> Self {
+        let limits = BatchLimits {
+            members_max: BATCH_TRANSFERS_MAX,
+            ..BatchLimits::default()
+        };
         let store = context.store.clone();
-        let transfers = Batcher::start(limits, move |requests| transfer_batch(store.clone(), requests));
-        Self { context, identity, transfers }
+        let transfers = Batcher::start(limits, move |requests| {
+            transfer_batch(store.clone(), chat.clone(), requests)
+        });
+        Self {
+            context,
+            identity,
+            transfers,
+        }
     }
 
     /// Moves money, together with whoever asks at the same time; the answer comes once it is durable.
@@ -55,7 +63,11 @@ impl Pay {
         amount: Money,
     ) -> Result<Transfer, PayError> {
         let now = self.context.now();
-        let request = TopUp { transfer_id: TransferId::new(now), to, amount };
+        let request = TopUp {
+            transfer_id: TransferId::new(now),
+            to,
+            amount,
+        };
         let fingerprint = format!("{to} {} {}", amount.amount, amount.currency);
         let key = WriteKey::client(&format!("pay.top_up/{operator}"), key, fingerprint.as_bytes());
         let write = async move |tx: &mut Tx<'_>| ops::top_up(tx, request, now).await;
@@ -68,12 +80,16 @@ impl Pay {
 }
 
 /// One batch is one transaction. It may be repeated after it was committed: each member has a key of its own.
-async fn transfer_batch(store: Store, requests: Vec<TransferRequest>) -> Vec<Result<Transfer, PayError>> {
+async fn transfer_batch(
+    store: Store,
+    chat: Chat,
+    requests: Vec<TransferRequest>,
+) -> Vec<Result<Transfer, PayError>> {
     let members = requests.len();
     let now = store.now();
-    let requests = Arc::new(requests);
-    let outcome: Result<_, StoreError> =
-        store.write_unkeyed(async move |tx: &mut Tx<'_>| ops::transfer_all(tx, &requests, now).await).await;
+    let outcome: Result<_, StoreError> = store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| ops::transfer_all(tx, &chat, &requests, now).await)
+        .await;
     outcome.unwrap_or_else(|error| vec![Err(error.into()); members])
 }
 
@@ -90,7 +106,11 @@ impl Service for Pay {
     fn migrations(&self) -> Migrations {
         Migrations {
             service: "pay",
-            steps: &[Migration { number: 1, name: "ledger", sql: include_str!("../migrations/0001_ledger.sql") }],
+            steps: &[Migration {
+                number: 1,
+                name: "ledger",
+                sql: include_str!("../migrations/0001_ledger.sql"),
+            }],
         }
     }
 

@@ -54,7 +54,9 @@ impl TransferKind {
     /// Reads the word in the store.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Transfer, Self::TopUp].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Transfer, Self::TopUp]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -168,7 +170,10 @@ pub fn check_amount(amount: Money, limit: i64) -> Result<(), TransferRefusal> {
         return Err(TransferRefusal::AmountNotPositive);
     }
     if amount.amount > limit {
-        return Err(TransferRefusal::AmountTooLarge(Money { amount: limit, ..amount }));
+        return Err(TransferRefusal::AmountTooLarge(Money {
+            amount: limit,
+            ..amount
+        }));
     }
     Ok(())
 }
@@ -183,7 +188,9 @@ pub fn transfer(from: &mut Wallet, to: &mut Wallet, amount: Money) -> Result<(),
         return Err(TransferRefusal::SamePerson);
     }
     let balance = from.balance;
-    let left = amount.checked_neg().and_then(|negative| balance.checked_add(negative));
+    let left = amount
+        .checked_neg()
+        .and_then(|negative| balance.checked_add(negative));
     let Ok(left @ Money { amount: 0.., .. }) = left else {
         return Err(TransferRefusal::InsufficientFunds { balance, amount });
     };
@@ -199,7 +206,9 @@ pub fn transfer(from: &mut Wallet, to: &mut Wallet, amount: Money) -> Result<(),
 /// [`TransferRefusal::WalletFull`].
 pub fn top_up(to: &Wallet, amount: Money) -> Result<Money, TransferRefusal> {
     to.balance.checked_add(amount).map_err(|error| match error {
-        MoneyError::CurrencyMismatch(expected, found) => TransferRefusal::CurrencyNotSupported { expected, found },
+        MoneyError::CurrencyMismatch(expected, found) => {
+            TransferRefusal::CurrencyNotSupported { expected, found }
+        }
         MoneyError::Overflow | MoneyError::UnknownCurrency(_) => TransferRefusal::WalletFull,
     })
 }
@@ -218,7 +227,11 @@ mod tests {
 
     fn wallet(seed: i64, balance: i64) -> Wallet {
         let now = Time::from_micros(1_700_000_000_000_000 + seed);
-        Wallet { account_id: AccountId::new(now), owner: PersonId::new(now), balance: Money::krw(balance) }
+        Wallet {
+            account_id: AccountId::new(now),
+            owner: PersonId::new(now),
+            balance: Money::krw(balance),
+        }
     }
 
     #[test]
@@ -228,20 +241,39 @@ mod tests {
             (Money::krw(0), TransferRefusal::AmountNotPositive),
             (Money::krw(-1), TransferRefusal::AmountNotPositive),
             (Money::krw(i64::MIN), TransferRefusal::AmountNotPositive),
-            (Money::krw(i64::MAX), TransferRefusal::AmountTooLarge(Money::krw(TRANSFER_AMOUNT_MAX))),
+            (
+                Money::krw(i64::MAX),
+                TransferRefusal::AmountTooLarge(Money::krw(TRANSFER_AMOUNT_MAX)),
+            ),
             (
                 Money::krw(5_001),
-                TransferRefusal::InsufficientFunds { balance: Money::krw(5_000), amount: Money::krw(5_001) },
+                TransferRefusal::InsufficientFunds {
+                    balance: Money::krw(5_000),
+                    amount: Money::krw(5_001),
+                },
             ),
         ];
         for (amount, refusal) in cases {
             assert_eq!(transfer(&mut rich, &mut poor, amount), Err(refusal));
         }
         let euro = "EUR".parse().unwrap();
-        let refused = transfer(&mut rich, &mut poor, Money { amount: 1, currency: euro });
-        assert!(matches!(refused, Err(TransferRefusal::CurrencyNotSupported { .. })));
+        let refused = transfer(
+            &mut rich,
+            &mut poor,
+            Money {
+                amount: 1,
+                currency: euro,
+            },
+        );
+        assert!(matches!(
+            refused,
+            Err(TransferRefusal::CurrencyNotSupported { .. })
+        ));
         let mut twin = rich;
-        assert_eq!(transfer(&mut rich, &mut twin, Money::krw(1)), Err(TransferRefusal::SamePerson));
+        assert_eq!(
+            transfer(&mut rich, &mut twin, Money::krw(1)),
+            Err(TransferRefusal::SamePerson)
+        );
         assert_eq!((rich.balance, poor.balance), (Money::krw(5_000), Money::krw(0)));
     }
 

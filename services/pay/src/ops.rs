@@ -4,6 +4,7 @@ mod transfer;
 
 use haechi_base::{Money, PersonId, Time};
 use haechi_chat::ChatError;
+use haechi_identity::IdentityError;
 use haechi_store::{StoreError, Tx};
 use thiserror::Error;
 
@@ -29,10 +30,42 @@ pub enum PayError {
     ReceiverNotInRoom,
     /// The chat does not take the message, for one because the payer is not in the room.
     #[error(transparent)]
-    Chat(#[from] ChatError),
+    Chat(#[source] ChatError),
+    /// Identity cannot say who somebody is.
+    #[error(transparent)]
+    Identity(#[source] IdentityError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+// A failure of the store stays one, through whichever service it came.
+impl From<ChatError> for PayError {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::Store(error) => Self::Store(error),
+            error => Self::Chat(error),
+        }
+    }
+}
+
+impl From<IdentityError> for PayError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Store(error) => Self::Store(error),
+            error => Self::Identity(error),
+        }
+    }
+}
+
+impl PayError {
+    /// The refusal of one member of a batch; a failure of the store ends the whole batch instead.
+    fn into_refusal(self) -> Result<Self, StoreError> {
+        match self {
+            Self::Store(error) => Err(error),
+            refusal => Ok(refusal),
+        }
+    }
 }
 
 /// The person's wallet; one that was never used is empty.
@@ -65,7 +98,9 @@ pub async fn entries(
     before: Option<EntryId>,
     limit: u32,
 ) -> Result<Vec<Entry>, StoreError> {
-    let Some(Wallet { account_id, .. }) = find_wallet(tx, owner).await? else { return Ok(Vec::new()) };
+    let Some(Wallet { account_id, .. }) = find_wallet(tx, owner).await? else {
+        return Ok(Vec::new());
+    };
     let end = EntryId::from_uuid(haechi_base::uuid::Uuid::max());
     store::find_entries(tx, account_id, before.unwrap_or(end), limit).await
 }
@@ -86,7 +121,11 @@ pub struct TopUp {
 /// # Errors
 /// [`PayError`].
 pub async fn top_up(tx: &mut Tx<'_>, request: TopUp, now: Time) -> Result<Transfer, PayError> {
-    let TopUp { transfer_id, to, amount } = request;
+    let TopUp {
+        transfer_id,
+        to,
+        amount,
+    } = request;
     check_amount(amount, TOP_UP_AMOUNT_MAX)?;
     if haechi_identity::ops::find_person(tx, to).await?.is_none() {
         return Err(PayError::NoSuchPerson);
@@ -105,7 +144,11 @@ pub async fn top_up(tx: &mut Tx<'_>, request: TopUp, now: Time) -> Result<Transf
         event_id: None,
         created_at: now,
     };
-    let posting = Posting { transfer, from_account, to_account: wallet.account_id };
+    let posting = Posting {
+        transfer,
+        from_account,
+        to_account: wallet.account_id,
+    };
     store::insert_postings(tx, std::slice::from_ref(&posting)).await?;
     store::set_balances(tx, &[Wallet { balance, ..wallet }], now).await?;
     Ok(posting.transfer)

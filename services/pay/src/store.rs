@@ -22,7 +22,8 @@ pub(crate) struct Posting {
     pub(crate) to_account: AccountId,
 }
 
-const CLAIM_KEYS: &str = "INSERT INTO pay_transfer_key (name, fingerprint, transfer_id, attempts, created_at) VALUES";
+const CLAIM_KEYS: &str =
+    "INSERT INTO pay_transfer_key (name, fingerprint, transfer_id, attempts, created_at) VALUES";
 const CLAIMED: &str = "
     ON CONFLICT (name) DO UPDATE SET attempts = pay_transfer_key.attempts + 1
     RETURNING name, fingerprint, transfer_id, attempts";
@@ -61,7 +62,9 @@ pub(crate) async fn claim_keys(
 
 /// Gives back keys whose transfers were refused.
 pub(crate) async fn release_keys(tx: &mut Tx<'_>, names: &[String]) -> Result<(), StoreError> {
-    tx.query_in("DELETE FROM pay_transfer_key WHERE name IN", names, "").await.map(drop)
+    tx.query_in("DELETE FROM pay_transfer_key WHERE name IN", names, "")
+        .await
+        .map(drop)
 }
 
 const WALLETS: &str = "
@@ -70,12 +73,23 @@ const WALLETS: &str = "
 
 /// The wallets of some people. Who has none yet is left out.
 pub(crate) async fn find_wallets(tx: &mut Tx<'_>, owners: &[PersonId]) -> Result<Vec<Wallet>, StoreError> {
-    tx.query_in(WALLETS, owners, "").await?.iter().map(wallet).collect()
+    tx.query_in(WALLETS, owners, "")
+        .await?
+        .iter()
+        .map(wallet)
+        .collect()
 }
 
 fn wallet(row: &Row) -> Result<Wallet, StoreError> {
-    let balance = Money { amount: row.get("balance")?, currency: row.get("currency")? };
-    Ok(Wallet { account_id: row.get("account_id")?, owner: row.get("owner")?, balance })
+    let balance = Money {
+        amount: row.get("balance")?,
+        currency: row.get("currency")?,
+    };
+    Ok(Wallet {
+        account_id: row.get("account_id")?,
+        owner: row.get("owner")?,
+        balance,
+    })
 }
 
 const OPEN_ACCOUNT: &str = "
@@ -108,7 +122,9 @@ pub(crate) async fn set_balances(tx: &mut Tx<'_>, wallets: &[Wallet], now: Time)
             ]
         })
         .collect();
-    tx.query_values(SET_BALANCES, &rows, SET_BALANCES_AFTER).await.map(drop)
+    tx.query_values(SET_BALANCES, &rows, SET_BALANCES_AFTER)
+        .await
+        .map(drop)
 }
 
 /// The account that topped-up money comes from, opened if there is none. It may go below zero without limit.
@@ -122,7 +138,8 @@ pub(crate) async fn issuance_account(tx: &mut Tx<'_>, now: Time) -> Result<Accou
 const INSERT_TRANSFERS: &str = "
     INSERT INTO pay_transfer (transfer_id, kind, from_account, to_account, from_owner, to_owner, amount, currency,
         memo, room_id, event_id, created_at) VALUES";
-const INSERT_ENTRIES: &str = "INSERT INTO pay_entry (entry_id, transfer_id, account_id, amount, created_at) VALUES";
+const INSERT_ENTRIES: &str =
+    "INSERT INTO pay_entry (entry_id, transfer_id, account_id, amount, created_at) VALUES";
 
 /// Writes transfers with their two entries each.
 pub(crate) async fn insert_postings(tx: &mut Tx<'_>, postings: &[Posting]) -> Result<(), StoreError> {
@@ -132,7 +149,10 @@ pub(crate) async fn insert_postings(tx: &mut Tx<'_>, postings: &[Posting]) -> Re
         .iter()
         .flat_map(|posting| {
             let amount = posting.transfer.amount.amount;
-            [entry_values(posting, posting.from_account, -amount), entry_values(posting, posting.to_account, amount)]
+            [
+                entry_values(posting, posting.from_account, -amount),
+                entry_values(posting, posting.to_account, amount),
+            ]
         })
         .collect();
     tx.query_values(INSERT_ENTRIES, &entries, "").await.map(drop)
@@ -174,7 +194,11 @@ const TRANSFERS: &str = "
 
 /// Transfers by their ids.
 pub(crate) async fn find_transfers(tx: &mut Tx<'_>, ids: &[TransferId]) -> Result<Vec<Transfer>, StoreError> {
-    tx.query_in(TRANSFERS, ids, "").await?.iter().map(transfer).collect()
+    tx.query_in(TRANSFERS, ids, "")
+        .await?
+        .iter()
+        .map(transfer)
+        .collect()
 }
 
 fn transfer(row: &Row) -> Result<Transfer, StoreError> {
@@ -183,7 +207,10 @@ fn transfer(row: &Row) -> Result<Transfer, StoreError> {
         kind: row.get("kind")?,
         from: person(row.get("from_owner")?),
         to: row.get("to_owner")?,
-        amount: Money { amount: row.get("amount")?, currency: row.get("currency")? },
+        amount: Money {
+            amount: row.get("amount")?,
+            currency: row.get("currency")?,
+        },
         memo: row.get("memo")?,
         room_id: row.get("room_id")?,
         event_id: row.get("event_id")?,
@@ -199,7 +226,10 @@ fn person(id: PersonId) -> Option<PersonId> {
 impl FromValue for TransferKind {
     fn from_value(value: &Value<'static>) -> Result<Self, StoreError> {
         let word = String::from_value(value)?;
-        Self::from_word(&word).ok_or(StoreError::Type { expected: "a kind of transfer".to_owned(), found: word })
+        Self::from_word(&word).ok_or(StoreError::Type {
+            expected: "a kind of transfer".to_owned(),
+            found: word,
+        })
     }
 }
 
@@ -219,8 +249,15 @@ pub(crate) async fn find_entries(
     let rows = tx.query(ENTRIES, &[&account, &before, &limit]).await?;
     rows.iter()
         .map(|row| {
-            let amount = Money { amount: row.get("amount")?, currency: row.get("currency")? };
-            let other = if amount.amount < 0 { row.get("to_owner")? } else { row.get("from_owner")? };
+            let amount = Money {
+                amount: row.get("amount")?,
+                currency: row.get("currency")?,
+            };
+            let other = if amount.amount < 0 {
+                row.get("to_owner")?
+            } else {
+                row.get("from_owner")?
+            };
             Ok(Entry {
                 entry_id: row.get("entry_id")?,
                 transfer_id: row.get("transfer_id")?,

@@ -43,7 +43,10 @@ const BROKEN: Migrations = Migrations {
 #[tokio::test]
 async fn each_step_is_applied_once() {
     on_both_engines(async |test| {
+        assert_eq!(test.store.missing_migrations(&[OLD]).await.unwrap().len(), 1);
         assert_eq!(test.store.migrate(&[OLD]).await.unwrap().len(), 1);
+        assert!(test.store.missing_migrations(&[OLD]).await.unwrap().is_empty());
+        assert_eq!(test.store.missing_migrations(&[NEW]).await.unwrap().len(), 1);
         assert!(test.store.migrate(&[OLD]).await.unwrap().is_empty());
         let applied = test.store.migrate(&[NEW]).await.unwrap();
         assert_eq!(

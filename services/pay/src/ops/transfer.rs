@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use haechi_base::{Actor, Money, PersonId, Time};
+use haechi_chat::Chat;
 use haechi_store::{StoreError, Tx};
 use serde_json::json;
 
@@ -40,9 +41,16 @@ pub struct TransferRequest {
 ///
 /// # Errors
 /// [`PayError`]; then the caller refuses its transaction.
-pub async fn transfer(tx: &mut Tx<'_>, request: TransferRequest, now: Time) -> Result<Transfer, PayError> {
-    let mut outcomes = transfer_all(tx, &[request], now).await?;
-    outcomes.pop().unwrap_or(Err(PayError::Store(StoreError::Panicked)))
+pub async fn transfer(
+    tx: &mut Tx<'_>,
+    chat: &Chat,
+    request: TransferRequest,
+    now: Time,
+) -> Result<Transfer, PayError> {
+    let mut outcomes = transfer_all(tx, chat, &[request], now).await?;
+    outcomes
+        .pop()
+        .unwrap_or(Err(PayError::Store(StoreError::Panicked)))
 }
 
 /// Transfers, in order; each is done or refused for itself.
@@ -51,17 +59,21 @@ pub async fn transfer(tx: &mut Tx<'_>, request: TransferRequest, now: Time) -> R
 /// [`StoreError`]: then none was done.
 pub async fn transfer_all(
     tx: &mut Tx<'_>,
+    chat: &Chat,
     requests: &[TransferRequest],
     now: Time,
 ) -> Result<Vec<Result<Transfer, PayError>>, StoreError> {
     let claims = Claims::of(tx, requests, now).await?;
-    let mut batch = Batch::read(tx, requests, now).await?;
+    let mut batch = Batch::read(tx, chat, requests, now).await?;
     let mut outcomes: Vec<Result<Transfer, PayError>> = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
         let outcome = match claims.of_request(index, request) {
             Claim::New => batch.decide(tx, request).await?,
             Claim::Done(transfer) => Ok(transfer.clone()),
-            Claim::Twin(first) => outcomes.get(first).cloned().unwrap_or(Err(StoreError::Panicked.into())),
+            Claim::Twin(first) => outcomes
+                .get(first)
+                .cloned()
+                .unwrap_or(Err(StoreError::Panicked.into())),
             Claim::Reused => Err(StoreError::KeyReused.into()),
         };
         outcomes.push(outcome);
@@ -120,8 +132,11 @@ impl Claims {
             .map(|key| (key.name.clone(), key))
             .collect();
         // This very batch may have been committed before, and its answer lost: then all of its keys are repeated.
-        let repeated: Vec<TransferId> =
-            claimed.values().filter(|key| key.is_repeated).map(|key| key.transfer_id).collect();
+        let repeated: Vec<TransferId> = claimed
+            .values()
+            .filter(|key| key.is_repeated)
+            .map(|key| key.transfer_id)
+            .collect();
         let done = store::find_transfers(tx, &repeated)
             .await?
             .into_iter()
@@ -135,29 +150,49 @@ impl Claims {
         match self.claimed.get(&request.key) {
             Some(claimed) if claimed.fingerprint != request.fingerprint => Claim::Reused,
             _ if first != index => Claim::Twin(first),
-            Some(claimed) => self.done.get(&claimed.transfer_id).map_or(Claim::New, Claim::Done),
+            Some(claimed) => self
+                .done
+                .get(&claimed.transfer_id)
+                .map_or(Claim::New, Claim::Done),
             None => Claim::New,
         }
     }
 }
 
 /// The wallets of a batch as they stand in memory, and what is to be written.
-struct Batch {
+struct Batch<'c> {
+    chat: &'c Chat,
     now: Time,
     wallets: HashMap<PersonId, Wallet>,
     changed: Vec<PersonId>,
     postings: Vec<Posting>,
 }
 
-impl Batch {
-    async fn read(tx: &mut Tx<'_>, requests: &[TransferRequest], now: Time) -> Result<Self, StoreError> {
-        let mut people: Vec<PersonId> =
-            requests.iter().flat_map(|request| [request.payer.person, request.to]).collect();
+impl<'c> Batch<'c> {
+    async fn read(
+        tx: &mut Tx<'_>,
+        chat: &'c Chat,
+        requests: &[TransferRequest],
+        now: Time,
+    ) -> Result<Self, StoreError> {
+        let mut people: Vec<PersonId> = requests
+            .iter()
+            .flat_map(|request| [request.payer.person, request.to])
+            .collect();
         people.sort_unstable();
         people.dedup();
-        let wallets =
-            store::find_wallets(tx, &people).await?.into_iter().map(|wallet| (wallet.owner, wallet)).collect();
-        Ok(Self { now, wallets, changed: Vec::new(), postings: Vec::new() })
+        let wallets = store::find_wallets(tx, &people)
+            .await?
+            .into_iter()
+            .map(|wallet| (wallet.owner, wallet))
+            .collect();
+        Ok(Self {
+            chat,
+            now,
+            wallets,
+            changed: Vec::new(),
+            postings: Vec::new(),
+        })
     }
 
     /// Decides one transfer. The outer error is the store's and ends the whole batch.
@@ -167,12 +202,16 @@ impl Batch {
         request: &TransferRequest,
     ) -> Result<Result<Transfer, PayError>, StoreError> {
         match self.try_transfer(tx, request).await {
-            Err(PayError::Store(error)) => Err(error),
-            outcome => Ok(outcome),
+            Err(error) => error.into_refusal().map(Err),
+            transferred => Ok(transferred),
         }
     }
 
-    async fn try_transfer(&mut self, tx: &mut Tx<'_>, request: &TransferRequest) -> Result<Transfer, PayError> {
+    async fn try_transfer(
+        &mut self,
+        tx: &mut Tx<'_>,
+        request: &TransferRequest,
+    ) -> Result<Transfer, PayError> {
         let amount = request.amount;
         let mut from = match self.wallets.get(&request.payer.person) {
             Some(wallet) => *wallet,
@@ -199,8 +238,11 @@ impl Batch {
             self.wallets.insert(wallet.owner, wallet);
             self.changed.push(wallet.owner);
         }
-        let posting =
-            Posting { transfer: transfer.clone(), from_account: from.account_id, to_account: to.account_id };
+        let posting = Posting {
+            transfer: transfer.clone(),
+            from_account: from.account_id,
+            to_account: to.account_id,
+        };
         self.postings.push(posting);
         Ok(transfer)
     }
@@ -208,11 +250,19 @@ impl Batch {
     /// Who never had money has no wallet; the rules still name what else is wrong first.
     fn refuse_without_wallet(&self, request: &TransferRequest) -> PayError {
         let refusal = model::check_amount(request.amount, model::TRANSFER_AMOUNT_MAX).err();
-        let balance = Money { amount: 0, ..request.amount };
+        let balance = Money {
+            amount: 0,
+            ..request.amount
+        };
         if request.payer.person == request.to && refusal.is_none() {
             return TransferRefusal::SamePerson.into();
         }
-        refusal.unwrap_or(TransferRefusal::InsufficientFunds { balance, amount: request.amount }).into()
+        refusal
+            .unwrap_or(TransferRefusal::InsufficientFunds {
+                balance,
+                amount: request.amount,
+            })
+            .into()
     }
 
     async fn open_wallet(&mut self, tx: &mut Tx<'_>, owner: PersonId) -> Result<Wallet, PayError> {
@@ -226,8 +276,10 @@ impl Batch {
 
     /// Writes the message of a transfer into its room, as part of this transaction.
     async fn tell(&self, tx: &mut Tx<'_>, request: &TransferRequest) -> Result<Option<String>, PayError> {
-        let Some(room_id) = &request.room_id else { return Ok(None) };
-        if !haechi_chat::ops::is_joined(tx, room_id, request.to).await? {
+        let Some(room_id) = &request.room_id else {
+            return Ok(None);
+        };
+        if !self.chat.is_joined(tx, room_id, request.to).await? {
             return Err(PayError::ReceiverNotInRoom);
         }
         let content = json!({
@@ -241,17 +293,22 @@ impl Batch {
                 "memo": request.memo,
             },
         });
-        let event_id =
-            haechi_chat::ops::post_message(tx, &request.payer, room_id, content, self.now).await?;
-        Ok(Some(event_id.to_string()))
+        Ok(Some(
+            self.chat
+                .post_message(tx, &request.payer, room_id, &content, self.now)
+                .await?,
+        ))
     }
 
     async fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let mut changed = self.changed;
         changed.sort_unstable();
         changed.dedup();
-        let wallets: Vec<Wallet> =
-            changed.iter().filter_map(|owner| self.wallets.get(owner)).copied().collect();
+        let wallets: Vec<Wallet> = changed
+            .iter()
+            .filter_map(|owner| self.wallets.get(owner))
+            .copied()
+            .collect();
         store::insert_postings(tx, &self.postings).await?;
         store::set_balances(tx, &wallets, self.now).await
     }

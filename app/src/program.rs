@@ -1,0 +1,32 @@
+//! The store and the services on it, as every command needs them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use haechi_base::{Secrets, SystemClock};
+use haechi_service::{CancellationToken, Context};
+use haechi_store::{Store, StoreLimits, StoreUrl};
+
+use crate::key::master_key;
+use crate::services::Services;
+use crate::settings::Settings;
+
+/// Opens the store and builds the services. Must be called within the runtime.
+///
+/// # Errors
+/// A setting is wrong, or the store cannot be opened.
+pub(crate) fn open(settings: &Settings, listen: SocketAddr) -> Result<Services> {
+    let url: StoreUrl = settings.store().parse().context("store")?;
+    let secrets = Secrets::new(master_key(settings, &url)?);
+    let clock = Arc::new(SystemClock);
+    let context = Context {
+        store: Store::open(&url, &StoreLimits::default(), Arc::clone(&clock) as _)?,
+        clock,
+        secrets,
+        server_name: settings.server_name()?.to_owned(),
+        public_url: settings.public_url(listen)?,
+        shutdown: CancellationToken::new(),
+    };
+    Services::new(context, settings)
+}

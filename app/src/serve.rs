@@ -1,0 +1,121 @@
+//! `haechi serve`: one node, until it is told to end.
+
+mod documents;
+mod health;
+mod metrics;
+mod router;
+mod web;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use axum::Router;
+use axum::serve::ListenerExt;
+use haechi_service::CancellationToken;
+use haechi_store::job::JobRunner;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::services::Services;
+use crate::settings::Settings;
+
+pub(crate) use documents::document;
+pub(crate) use router::router;
+
+/// How long requests under way may take to end once the node was told to.
+const DRAIN_DURATION_MAX: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT, then answers what is under way and ends.
+///
+/// # Errors
+/// A setting is wrong, the address is taken, or the store does not fit this program.
+pub(crate) async fn run(settings: Settings) -> Result<()> {
+    crate::log::start(&settings)?;
+    let metrics = metrics::start()?;
+    let listener = TcpListener::bind(settings.listen())
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen()))?;
+    let address = listener.local_addr()?;
+    let services = crate::program::open(&settings, address)?;
+    prepare_store(&settings, &services).await?;
+    let shutdown = services.context.shutdown.clone();
+    let runner = JobRunner::new(services.context.store.clone(), services.jobs());
+    let jobs = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { runner.run(shutdown).await }
+    });
+    let router = router(&services, &settings, metrics);
+    // Said before the first request, and read by whoever started us on port 0.
+    writeln!(std::io::stdout(), "haechi listens on http://{address}")?;
+    tracing::info!(%address, store = ?services.context.store, "serving");
+    serve_until_told(listener, router, &shutdown).await?;
+    shutdown.cancel();
+    jobs.await?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
+    let migrations = services.migrations();
+    let store = &services.context.store;
+    if settings.migrates() {
+        for step in store.migrate(&migrations).await? {
+            tracing::info!(
+                service = step.service,
+                number = step.number,
+                name = step.name,
+                "migrated"
+            );
+        }
+        return Ok(());
+    }
+    let missing = store.missing_migrations(&migrations).await?;
+    if !missing.is_empty() {
+        let names: Vec<String> = missing
+            .iter()
+            .map(|step| format!("{} {} ({})", step.service, step.number, step.name))
+            .collect();
+        bail!(
+            "the store lacks migrations: {}; run `haechi migrate`",
+            names.join(", ")
+        );
+    }
+    Ok(())
+}
+
+async fn serve_until_told(listener: TcpListener, router: Router, shutdown: &CancellationToken) -> Result<()> {
+    let listener = listener.tap_io(|stream| {
+        // Answers are small: waiting to fill a packet would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = {
+        let shutdown = shutdown.clone();
+        async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("told to end: answering what is under way");
+            // Long polls are answered at once; the server takes no new connections from here on.
+            shutdown.cancel();
+        }
+    };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = async { axum::serve(listener, service).with_graceful_shutdown(told).await };
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN_DURATION_MAX).await;
+    };
+    tokio::select! {
+        served = serving => Ok(served?),
+        () = drained => {
+            tracing::warn!("some requests did not end in time and are cut");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! All routes of a node: those of the services, and those about the node itself.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::map_request;
+use axum::routing::get;
+use haechi_http::{HttpLimits, Peer, Rate, layers};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+
+use super::{documents, health, web};
+use crate::services::Services;
+use crate::settings::Settings;
+
+/// Puts everything together.
+pub(crate) fn router(services: &Services, settings: &Settings, metrics: PrometheusHandle) -> Router {
+    let all = services.all();
+    let limits = HttpLimits {
+        slow_routes: all.iter().flat_map(|service| service.slow_routes()).collect(),
+        behind_proxy: settings.behind_proxy(),
+        ..rates(settings)
+    };
+    let styles = all.iter().flat_map(|service| service.error_styles()).collect();
+    let (routes, document) = documents::routes_of(&all).split_for_parts();
+    let routes = routes
+        .merge(documents::router(&document))
+        .merge(health::router(services.context.store.clone()))
+        .route("/metrics", get(move || async move { metrics.render() }))
+        .fallback(web::asset);
+    layers(routes, &limits, Arc::new(services.identity.clone()), styles).layer(map_request(note_peer))
+}
+
+fn rates(settings: &Settings) -> HttpLimits {
+    let limits = HttpLimits::default();
+    if settings.no_rate_limits() {
+        return HttpLimits {
+            session_rate: None,
+            stranger_rate: None,
+            ..limits
+        };
+    }
+    let Some(rate) = settings.requests_per_second_max() else {
+        return limits;
+    };
+    let rate = Some(Rate::new(rate.get(), rate.get().saturating_mul(5)));
+    HttpLimits {
+        session_rate: rate,
+        stranger_rate: rate,
+        ..limits
+    }
+}
+
+/// Tells the layers who is at the other end of the connection.
+async fn note_peer(ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(Peer(address.ip()));
+    request
+}

@@ -1,0 +1,78 @@
+//! The web app, embedded in the program.
+
+use axum::extract::Request;
+use axum::response::{Html, IntoResponse, Response};
+use haechi_http::Problem;
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+/// What the web app may load: only what comes from here. Photos are shown from blobs that it fetched.
+const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
+    style-src 'self' 'unsafe-inline'; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; \
+    base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+
+/// The files that `npm run build` made. A debug build reads them at run time.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../web/dist"]
+#[allow_missing = true]
+struct Assets;
+
+/// Paths under which there are no pages: an unknown address there is a 404 with a problem.
+const NO_PAGES: [&str; 5] = ["/api/", "/_matrix/", "/.well-known/", "/health/", "/assets/"];
+
+/// A file of the web app, or its first page for every address that the app itself understands.
+pub(super) async fn asset(request: Request) -> Response {
+    let path = request.uri().path();
+    if !matches!(*request.method(), Method::GET | Method::HEAD)
+        || NO_PAGES.iter().any(|start| path.starts_with(start))
+    {
+        let file = Assets::get(path.trim_start_matches('/')).filter(|_| path.starts_with("/assets/"));
+        return match file {
+            Some(file) => answer(path, file, request.headers()),
+            None => Problem::not_found("no-such-route", "There is nothing at this address.").into_response(),
+        };
+    }
+    if let Some(file) = Assets::get(path.trim_start_matches('/')) {
+        return answer(path, file, request.headers());
+    }
+    match Assets::get("index.html") {
+        Some(page) => answer("/index.html", page, request.headers()),
+        None => {
+            Html("<p>The web app is not part of this build. Build it with <code>cargo xtask up</code>.</p>")
+                .into_response()
+        }
+    }
+}
+
+fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+    let tag: String = file.metadata.sha256_hash()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let tag = format!("\"{tag}\"");
+    if asked
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
+        return StatusCode::NOT_MODIFIED.into_response();
+    }
+    // Vite names what lies in /assets after its content; the rest keeps its name and is asked for again.
+    let caching = if path.starts_with("/assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let kind = file.metadata.mimetype().to_owned();
+    let mut response = file.data.into_owned().into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    for (name, value) in [(CONTENT_TYPE, kind), (ETAG, tag)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

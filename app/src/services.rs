@@ -1,0 +1,100 @@
+//! The services of this program. A new one is added here, and nowhere else.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
+use haechi_chat::Chat;
+use haechi_identity::{Country, Development, Identity, IdentitySettings, Webhook};
+use haechi_pay::Pay;
+use haechi_service::{Context, JobHandler, JobOutcome, Service};
+use haechi_store::{Migrations, Tx, forget_keys};
+
+use crate::settings::{CodeGatewaySetting, Settings};
+
+/// How often old idempotency keys are forgotten, and how many at once.
+const FORGET_KEYS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const FORGET_KEYS_MAX: u32 = 10_000;
+
+/// All services, on one context.
+pub(crate) struct Services {
+    pub(crate) context: Context,
+    pub(crate) identity: Identity,
+    pub(crate) chat: Chat,
+    pub(crate) pay: Pay,
+}
+
+impl Services {
+    /// Builds them, those that others stand on first.
+    pub(crate) fn new(context: Context, settings: &Settings) -> Result<Self> {
+        let identity = Identity::new(context.clone(), identity_settings(settings)?);
+        let chat = Chat::new(context.clone(), identity.clone());
+        let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
+        Ok(Self {
+            context,
+            identity,
+            chat,
+            pay,
+        })
+    }
+
+    /// The services as the program sees them: one line each.
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Service>> {
+        vec![
+            Arc::new(self.identity.clone()),
+            Arc::new(self.chat.clone()),
+            Arc::new(self.pay.clone()),
+        ]
+    }
+
+    /// Their tables.
+    pub(crate) fn migrations(&self) -> Vec<Migrations> {
+        haechi_service::all_migrations(&self.all())
+    }
+
+    /// Their background work, and the store's own.
+    pub(crate) fn jobs(&self) -> Vec<JobHandler> {
+        let mut jobs: Vec<JobHandler> = self.all().iter().flat_map(|service| service.jobs()).collect();
+        jobs.push(forget_old_keys(&self.context));
+        jobs
+    }
+}
+
+/// The store keeps the answers to idempotency keys for a week.
+fn forget_old_keys(context: &Context) -> JobHandler {
+    let context = context.clone();
+    JobHandler::recurring("store.forget_keys", move |_| {
+        let context = context.clone();
+        async move {
+            let before = context.now() - IDEMPOTENCY_KEY_KEPT;
+            let forget = async move |tx: &mut Tx<'_>| forget_keys(tx, before, FORGET_KEYS_MAX).await;
+            context
+                .store
+                .write_unkeyed(forget)
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok(JobOutcome::RunAgainAt(context.now() + FORGET_KEYS_EVERY))
+        }
+    })
+}
+
+fn identity_settings(settings: &Settings) -> Result<IdentitySettings> {
+    let mut chosen = IdentitySettings::default();
+    chosen.gateway = match settings.code_gateway()? {
+        CodeGatewaySetting::Development => Arc::new(Development),
+        CodeGatewaySetting::Webhook(url) => {
+            let token = std::env::var("HAECHI_CODE_GATEWAY_TOKEN").ok();
+            Arc::new(Webhook::new(&url, token.as_deref()).context("code-gateway")?)
+        }
+    };
+    if let Some(code) = settings.country() {
+        chosen.country = code
+            .parse::<Country>()
+            .map_err(|_| anyhow::anyhow!("country {code:?} is no ISO 3166 code"))?;
+    }
+    if settings.no_rate_limits() {
+        chosen.tries_per_caller_hourly = None;
+        chosen.codes_per_phone_hourly = u32::MAX;
+    }
+    Ok(chosen)
+}
