@@ -30,9 +30,10 @@ const START_TRIES: u32 = 3;
 /// Starts the server `"$@"`, and on SIGTERM ends it by a fast shutdown. Then its directory goes.
 const KEEPER: &str = r#"
 directory=$1; shift
-server=
-trap '[ -n "$server" ] && kill -INT "$server"' TERM
+server= ending=
+trap 'ending=1; [ -n "$server" ] && kill -INT "$server"' TERM
 "$@" & server=$!
+[ -n "$ending" ] && kill -INT "$server"
 wait "$server"; status=$?
 while kill -0 "$server" 2>/dev/null; do wait "$server"; status=$?; done
 rm -rf "$directory"
