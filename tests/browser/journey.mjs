@@ -23,11 +23,43 @@ const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 800 };
 const AMOUNT = 5_000;
 
-/** A small red picture, made by hand so that no file is needed. */
-const PICTURE = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAIAAABxZ0isAAAAFklEQVR4nGO4o6GBFTEMsATcPGiOBgDcuThxJ8kPvQAAAABJRU5ErkJggg==',
-  'base64',
-);
+const HELLO = 'Lunch near City Hall today?';
+const ANSWER = '좋아요, 12시 반에 만나요!';
+const UNDERGROUND = 'I am on the underground, wait for me';
+
+/** An evening over a hill, drawn by the browser, so that no file is needed. */
+async function drawPhoto(page) {
+  const base64 = await page.evaluate(() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+    const pen = canvas.getContext('2d');
+    const sky = pen.createLinearGradient(0, 0, 0, 480);
+    for (const [at, colour] of [
+      [0, '#2d3a6e'],
+      [0.55, '#f08a5d'],
+      [0.8, '#ffd28a'],
+    ])
+      sky.addColorStop(at, colour);
+    pen.fillStyle = sky;
+    pen.fillRect(0, 0, 640, 480);
+    pen.fillStyle = '#fff1cf';
+    pen.beginPath();
+    pen.arc(420, 290, 44, 0, 2 * Math.PI);
+    pen.fill();
+    for (const [colour, top, swing] of [
+      ['#7a3b4a', 330, 60],
+      ['#3b2338', 390, 40],
+    ]) {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.moveTo(0, 480);
+      for (let x = 0; x <= 640; x += 8) pen.lineTo(x, top - swing * Math.sin(x / 110 + swing));
+      pen.lineTo(640, 480);
+      pen.fill();
+    }
+    return canvas.toDataURL('image/png').split(',')[1];
+  });
+  return { name: 'evening.png', mimeType: 'image/png', buffer: Buffer.from(base64, 'base64') };
+}
 
 async function signUp(person) {
   const { page } = person;
@@ -150,15 +182,15 @@ async function journey(browser) {
   });
   await step('a message from A arrives at B without a reload', async () => {
     await b.tab('Chats', '채팅');
-    await a.write('Hello, are you there?');
-    await b.page.getByTestId('chat-row').filter({ hasText: 'Hello, are you there?' }).click();
-    await b.message('Hello, are you there?').waitFor();
+    await a.write(HELLO);
+    await b.page.getByTestId('chat-row').filter({ hasText: HELLO }).click();
+    await b.message(HELLO).waitFor();
   });
   await step('A sees B write, and the answer', async () => {
-    await b.page.getByLabel('메시지', { exact: true }).pressSequentially('네, 여기 있어요');
+    await b.page.getByLabel('메시지', { exact: true }).pressSequentially(ANSWER);
     await a.page.getByText(`${b.name} is writing`).waitFor();
     await b.page.keyboard.press('Enter');
-    await a.message('네, 여기 있어요').waitFor();
+    await a.message(ANSWER).waitFor();
   });
   await step('what B has read loses its number at A', () =>
     until(
@@ -170,10 +202,8 @@ async function journey(browser) {
     await a.button('Photos, files and money', '').click();
     await a.axe('composer menu');
     await a.picture('en-chat-menu');
-    await a.page
-      .getByLabel('Photo', { exact: true })
-      .setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: PICTURE });
-    const photo = b.page.getByRole('img', { name: 'red.png' });
+    await a.page.getByLabel('Photo', { exact: true }).setInputFiles(await drawPhoto(a.page));
+    const photo = b.page.getByRole('img', { name: 'evening.png' });
     await photo.waitFor();
     await until('the photo is drawn', () => photo.evaluate((image) => image.naturalWidth > 0));
   });
@@ -268,28 +298,28 @@ async function journey(browser) {
     await a.page.evaluate(() => navigator.serviceWorker.ready.then(() => null));
     await a.tab('Chats', '채팅');
     await a.page.getByTestId('chat-row').filter({ hasNotText: 'Picnic' }).click();
-    await a.message('네, 여기 있어요').waitFor();
+    await a.message(ANSWER).waitFor();
     await until('the chat is kept', () => kept(a.page));
     await a.context.setOffline(true);
     await a.page.getByText('You can read; what you write is sent when we are back.').waitFor();
-    await a.write('Written under ground');
-    await a.message('Written under ground').getByRole('img', { name: 'Waiting for the network' }).waitFor();
+    await a.write(UNDERGROUND);
+    await a.message(UNDERGROUND).getByRole('img', { name: 'Waiting for the network' }).waitFor();
     await a.axe('chat without a network');
     await a.picture('en-chat-offline');
     await a.page.reload();
-    await a.message('네, 여기 있어요').waitFor();
-    await a.message('Written under ground').waitFor();
+    await a.message(ANSWER).waitFor();
+    await a.message(UNDERGROUND).waitFor();
   });
   await step('what A wrote goes out once when the network is back', async () => {
     await b.tab('Chats', '채팅');
     await b.page.getByTestId('chat-row').filter({ hasNotText: 'Picnic' }).click();
     await a.context.setOffline(false);
-    await b.message('Written under ground').waitFor();
+    await b.message(UNDERGROUND).waitFor();
     await until('A sees it as sent', async () => {
-      const state = await a.message('Written under ground').getAttribute('data-state');
+      const state = await a.message(UNDERGROUND).getAttribute('data-state');
       return state === 'sent';
     });
-    for (const person of [a, b]) same('copies', await person.message('Written under ground').count(), 1);
+    for (const person of [a, b]) same('copies', await person.message(UNDERGROUND).count(), 1);
     await until(
       'the line is gone',
       async () => (await a.page.getByText('You can read; what you write').count()) === 0,
