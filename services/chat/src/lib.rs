@@ -1,1 +1,52 @@
-//! placeholder
+//! Chat: rooms, messages and friends, over the Matrix client-server API. See the README for nouns and invariants.
+//!
+//! Table of contents: [`model`] holds nouns and rules, [`ops`] the verbs, `store` all SQL, `api` the routes.
+
+mod api;
+mod model;
+mod ops;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use haechi_service::{ErrorStyle, OpenApiRouter, Service};
+use haechi_store::{Migration, Migrations};
+
+pub use model::{ChatError, limits};
+pub use ops::Chat;
+
+impl Service for Chat {
+    fn name(&self) -> &'static str {
+        "chat"
+    }
+
+    fn migrations(&self) -> Migrations {
+        MIGRATIONS
+    }
+
+    fn routes(&self) -> OpenApiRouter {
+        api::routes(self.clone())
+    }
+
+    fn slow_routes(&self) -> Vec<&'static str> {
+        api::SLOW_ROUTES.to_vec()
+    }
+
+    fn error_styles(&self) -> Vec<ErrorStyle> {
+        vec![ErrorStyle {
+            path_prefix: "/_matrix/",
+            render: api::render_problem,
+        }]
+    }
+}
+
+/// The tables of chat.
+pub const MIGRATIONS: Migrations = Migrations {
+    service: "chat",
+    steps: &[Migration {
+        number: 1,
+        name: "room",
+        sql: include_str!("../migrations/0001_room.sql"),
+    }],
+};

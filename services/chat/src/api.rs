@@ -1,0 +1,103 @@
+//! The routes of chat: the Matrix client-server API under `/_matrix`, and our own under `/api/chat`.
+
+mod account;
+mod account_data;
+mod cors;
+mod direct;
+mod discovery;
+mod error;
+mod filters;
+mod friends;
+mod login;
+mod media;
+mod membership;
+mod messages;
+mod profile;
+mod receipts;
+mod rooms;
+mod ruma;
+mod send;
+mod state;
+mod sync;
+
+use ::ruma::api::Metadata;
+use ::ruma::api::path_builder::PathBuilder;
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn;
+use axum::routing::{MethodFilter, any, on};
+use haechi_service::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Chat;
+
+use error::MatrixError;
+pub(crate) use error::render_problem;
+
+/// Routes that wait or carry files.
+pub(crate) const SLOW_ROUTES: [&str; 10] = [
+    "/_matrix/client/v3/sync",
+    "/_matrix/client/r0/sync",
+    "/_matrix/media/v3/upload",
+    "/_matrix/media/r0/upload",
+    "/_matrix/client/v1/media/download/{server_name}/{media_id}",
+    "/_matrix/client/v1/media/download/{server_name}/{media_id}/{filename}",
+    "/_matrix/client/v1/media/thumbnail/{server_name}/{media_id}",
+    "/_matrix/media/v3/download/{server_name}/{media_id}",
+    "/_matrix/media/v3/download/{server_name}/{media_id}/{filename}",
+    "/_matrix/media/v3/thumbnail/{server_name}/{media_id}",
+];
+
+/// The table of contents.
+pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
+    let own = OpenApiRouter::new()
+        .routes(routes!(friends::list_friends, friends::add_friend))
+        .routes(routes!(friends::remove_friend))
+        .routes(routes!(direct::open_direct));
+    let matrix = [
+        discovery::routes(),
+        login::routes(),
+        account::routes(),
+        profile::routes(),
+        rooms::routes(),
+        membership::routes(),
+        send::routes(),
+        state::routes(),
+        messages::routes(),
+        sync::routes(),
+        filters::routes(),
+        receipts::routes(),
+        account_data::routes(),
+        media::routes(),
+    ];
+    let matrix = matrix
+        .into_iter()
+        .fold(Router::new(), Router::merge)
+        .route("/_matrix/{*rest}", any(unrecognized))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(cors::allow_browsers));
+    own.merge(OpenApiRouter::from(matrix)).with_state(chat)
+}
+
+async fn unrecognized() -> MatrixError {
+    MatrixError::unrecognized(http::StatusCode::NOT_FOUND)
+}
+
+async fn wrong_method() -> MatrixError {
+    MatrixError::unrecognized(http::StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// Adds the routes of one endpoint of the specification, under all the paths it ever had.
+fn endpoint<T, H, M>(router: Router<Chat>, handler: H) -> Router<Chat>
+where
+    T: Metadata,
+    H: Handler<M, Chat> + Clone,
+    M: 'static,
+{
+    let Ok(method) = MethodFilter::try_from(T::METHOD) else {
+        return router;
+    };
+    T::PATH_BUILDER.all_paths().fold(router, |router, path| {
+        router.route(path, on(method, handler.clone()))
+    })
+}

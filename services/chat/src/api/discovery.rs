@@ -1,0 +1,44 @@
+//! What this server is and can do.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::ruma::Who;
+use crate::Chat;
+use crate::model::ROOM_VERSION;
+
+pub(super) fn routes() -> Router<Chat> {
+    Router::new()
+        .route("/_matrix/client/versions", get(versions))
+        .route("/.well-known/matrix/client", get(well_known))
+        .route("/_matrix/client/v3/capabilities", get(capabilities))
+        .route("/_matrix/client/r0/capabilities", get(capabilities))
+}
+
+async fn versions() -> Json<Value> {
+    Json(json!({
+        "versions": [
+            "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+        ],
+        "unstable_features": {},
+    }))
+}
+
+async fn well_known(State(chat): State<Chat>) -> Json<Value> {
+    Json(json!({ "m.homeserver": { "base_url": chat.public_url() } }))
+}
+
+async fn capabilities(_: Who) -> Json<Value> {
+    Json(json!({
+        "capabilities": {
+            "m.room_versions": { "default": ROOM_VERSION, "available": { ROOM_VERSION: "stable" } },
+            "m.change_password": { "enabled": false },
+            "m.set_displayname": { "enabled": true },
+            "m.set_avatar_url": { "enabled": true },
+            "m.3pid_changes": { "enabled": false },
+            "m.get_login_token": { "enabled": true },
+        },
+    }))
+}

@@ -1,0 +1,223 @@
+//! Coming, going, asking in and putting out (client-server API, "Room membership").
+
+use axum::extract::State;
+use axum::{Json, Router};
+use haechi_base::Actor;
+use ruma::api::client::membership::{
+    ban_user, forget_room, get_member_events, invite_user, join_room_by_id, join_room_by_id_or_alias,
+    joined_members, joined_rooms, kick_user, leave_room, unban_user,
+};
+use serde_json::{Map, Value, json};
+
+use super::endpoint;
+use super::error::MatrixError;
+use super::ruma::{Signed, Who};
+use crate::Chat;
+use crate::ops::MembershipChange;
+
+type Answer = Result<Json<Value>, MatrixError>;
+
+pub(super) fn routes() -> Router<Chat> {
+    let router = Router::new();
+    let router = endpoint::<join_room_by_id::v3::Request, _, _>(router, join);
+    let router = endpoint::<join_room_by_id_or_alias::v3::Request, _, _>(router, join_by_id_or_alias);
+    let router = endpoint::<leave_room::v3::Request, _, _>(router, leave);
+    let router = endpoint::<invite_user::v3::Request, _, _>(router, invite);
+    let router = endpoint::<kick_user::v3::Request, _, _>(router, kick);
+    let router = endpoint::<ban_user::v3::Request, _, _>(router, ban);
+    let router = endpoint::<unban_user::v3::Request, _, _>(router, unban);
+    let router = endpoint::<forget_room::v3::Request, _, _>(router, forget);
+    let router = endpoint::<joined_rooms::v3::Request, _, _>(router, rooms);
+    let router = endpoint::<joined_members::v3::Request, _, _>(router, joined);
+    endpoint::<get_member_events::v3::Request, _, _>(router, members)
+}
+
+async fn change(
+    chat: &Chat,
+    actor: &Actor,
+    room_id: &str,
+    user: Option<&str>,
+    change: MembershipChange,
+    reason: Option<String>,
+) -> Answer {
+    let person = user.map_or(Ok(actor.person), |user| chat.person(user))?;
+    chat.change_membership(actor, room_id.to_owned(), person, change, reason)
+        .await?;
+    Ok(Json(match change {
+        MembershipChange::Join => json!({ "room_id": room_id }),
+        _ => json!({}),
+    }))
+}
+
+async fn join(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<join_room_by_id::v3::Request>,
+) -> Answer {
+    let room_id = request.room_id.as_str();
+    change(
+        &chat,
+        &actor,
+        room_id,
+        None,
+        MembershipChange::Join,
+        request.reason,
+    )
+    .await
+}
+
+async fn join_by_id_or_alias(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<join_room_by_id_or_alias::v3::Request>,
+) -> Answer {
+    let room_id = request.room_id_or_alias.as_str();
+    if room_id.starts_with('#') {
+        return Err(MatrixError::not_found("rooms have no aliases here yet"));
+    }
+    change(
+        &chat,
+        &actor,
+        room_id,
+        None,
+        MembershipChange::Join,
+        request.reason,
+    )
+    .await
+}
+
+async fn leave(State(chat): State<Chat>, Signed(actor, request): Signed<leave_room::v3::Request>) -> Answer {
+    change(
+        &chat,
+        &actor,
+        request.room_id.as_str(),
+        None,
+        MembershipChange::Leave,
+        request.reason,
+    )
+    .await
+}
+
+async fn invite(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<invite_user::v3::Request>,
+) -> Answer {
+    let invite_user::v3::InvitationRecipient::UserId(recipient) = &request.recipient else {
+        return Err(MatrixError::invalid_parameter(
+            "people are invited by their user id",
+        ));
+    };
+    let user = recipient.user_id.as_str();
+    change(
+        &chat,
+        &actor,
+        request.room_id.as_str(),
+        Some(user),
+        MembershipChange::Invite,
+        recipient.reason.clone(),
+    )
+    .await
+}
+
+async fn kick(State(chat): State<Chat>, Signed(actor, request): Signed<kick_user::v3::Request>) -> Answer {
+    let user = Some(request.user_id.as_str());
+    change(
+        &chat,
+        &actor,
+        request.room_id.as_str(),
+        user,
+        MembershipChange::Kick,
+        request.reason,
+    )
+    .await
+}
+
+async fn ban(State(chat): State<Chat>, Signed(actor, request): Signed<ban_user::v3::Request>) -> Answer {
+    let user = Some(request.user_id.as_str());
+    change(
+        &chat,
+        &actor,
+        request.room_id.as_str(),
+        user,
+        MembershipChange::Ban,
+        request.reason,
+    )
+    .await
+}
+
+async fn unban(State(chat): State<Chat>, Signed(actor, request): Signed<unban_user::v3::Request>) -> Answer {
+    let user = Some(request.user_id.as_str());
+    change(
+        &chat,
+        &actor,
+        request.room_id.as_str(),
+        user,
+        MembershipChange::Unban,
+        request.reason,
+    )
+    .await
+}
+
+async fn forget(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<forget_room::v3::Request>,
+) -> Answer {
+    chat.forget_room(&actor, request.room_id.to_string()).await?;
+    Ok(Json(json!({})))
+}
+
+async fn rooms(State(chat): State<Chat>, Who(actor): Who) -> Answer {
+    Ok(Json(json!({ "joined_rooms": chat.joined_rooms(&actor).await? })))
+}
+
+async fn joined(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<joined_members::v3::Request>,
+) -> Answer {
+    let events = chat
+        .member_events(actor.person, request.room_id.to_string())
+        .await?;
+    let mut members = Map::new();
+    for event in events {
+        let content: Map<String, Value> = serde_json::from_str(&event.content).unwrap_or_default();
+        let word = content.get("membership").and_then(Value::as_str);
+        if let (Some("join"), Some(user)) = (word, event.state_key) {
+            let mut told = Map::new();
+            if let Some(name) = content.get("displayname") {
+                told.insert("display_name".to_owned(), name.clone());
+            }
+            if let Some(avatar_url) = content.get("avatar_url") {
+                told.insert("avatar_url".to_owned(), avatar_url.clone());
+            }
+            members.insert(user, told.into());
+        }
+    }
+    Ok(Json(json!({ "joined": members })))
+}
+
+async fn members(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<get_member_events::v3::Request>,
+) -> Result<Json<Value>, MatrixError> {
+    let reader = chat.reader(actor.person, &actor.device);
+    let events = chat
+        .member_events(actor.person, request.room_id.to_string())
+        .await?;
+    let is_wanted = |word: &str| {
+        request
+            .membership
+            .as_ref()
+            .is_none_or(|wanted| wanted.as_str() == word)
+            && request
+                .not_membership
+                .as_ref()
+                .is_none_or(|unwanted| unwanted.as_str() != word)
+    };
+    let chunk: Vec<_> = events
+        .iter()
+        .filter(|event| {
+            let content: Value = serde_json::from_str(&event.content).unwrap_or_default();
+            is_wanted(content["membership"].as_str().unwrap_or_default())
+        })
+        .map(|event| event.for_client(reader, true))
+        .collect();
+    Ok(Json(json!({ "chunk": chunk })))
+}

@@ -1,0 +1,112 @@
+//! The state of rooms (client-server API, "Getting events for a room" and "State events").
+
+use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use haechi_base::Actor;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::MatrixError;
+use super::ruma::{Body, Who};
+use super::send::{Sent, content_of};
+use crate::Chat;
+use crate::model::raw_json;
+
+pub(super) fn routes() -> Router<Chat> {
+    ["v3", "r0"].into_iter().fold(Router::new(), |router, version| {
+        let path = |rest: &str| format!("/_matrix/client/{version}/rooms/{{room_id}}/state{rest}");
+        router
+            .route(&path(""), get(all))
+            // An empty state key may be left out, with its slash or without.
+            .route(&path("/{event_type}"), get(one_without_key).put(set_without_key))
+            .route(&path("/{event_type}/"), get(one_without_key).put(set_without_key))
+            .route(&path("/{event_type}/{state_key}"), get(one).put(set))
+    })
+}
+
+#[derive(Deserialize)]
+struct Form {
+    format: Option<String>,
+}
+
+async fn all(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path(room_id): Path<String>,
+) -> Result<Json<Vec<Box<RawValue>>>, MatrixError> {
+    let reader = chat.reader(actor.person, &actor.device);
+    let events = chat.state(actor.person, room_id).await?;
+    Ok(Json(
+        events
+            .iter()
+            .map(|event| event.for_client(reader, true))
+            .collect(),
+    ))
+}
+
+async fn one(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((room_id, kind, state_key)): Path<(String, String, String)>,
+    Query(form): Query<Form>,
+) -> Result<Json<Box<RawValue>>, MatrixError> {
+    show(&chat, &actor, room_id, kind, state_key, form.format.as_deref()).await
+}
+
+async fn one_without_key(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((room_id, kind)): Path<(String, String)>,
+    Query(form): Query<Form>,
+) -> Result<Json<Box<RawValue>>, MatrixError> {
+    show(
+        &chat,
+        &actor,
+        room_id,
+        kind,
+        String::new(),
+        form.format.as_deref(),
+    )
+    .await
+}
+
+async fn show(
+    chat: &Chat,
+    actor: &Actor,
+    room_id: String,
+    kind: String,
+    state_key: String,
+    format: Option<&str>,
+) -> Result<Json<Box<RawValue>>, MatrixError> {
+    let event = chat.state_event(actor.person, room_id, kind, state_key).await?;
+    Ok(Json(match format {
+        Some("event") => event.for_client(chat.reader(actor.person, &actor.device), true),
+        _ => raw_json(event.content),
+    }))
+}
+
+async fn set(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((room_id, kind, state_key)): Path<(String, String, String)>,
+    Body(body): Body,
+) -> Result<Json<Sent>, MatrixError> {
+    let content = content_of(&body)?;
+    Ok(Sent::json(
+        chat.set_state(&actor, room_id, &kind, &state_key, content)
+            .await?,
+    ))
+}
+
+async fn set_without_key(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((room_id, kind)): Path<(String, String)>,
+    Body(body): Body,
+) -> Result<Json<Sent>, MatrixError> {
+    let content = content_of(&body)?;
+    Ok(Sent::json(
+        chat.set_state(&actor, room_id, &kind, "", content).await?,
+    ))
+}

@@ -1,0 +1,195 @@
+//! The events that make a new room, in the order the specification gives (client-server API, `createRoom`).
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use haechi_base::PersonId;
+use serde_json::{Map, Value, json};
+
+use super::{ChatError, Content, Draft, ids::user_id};
+
+/// What a new room is like by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Preset {
+    /// For the invited.
+    Private,
+    /// For the invited, who may do all that the creator may.
+    TrustedPrivate,
+    /// For everybody.
+    Public,
+}
+
+impl FromStr for Preset {
+    type Err = ChatError;
+
+    fn from_str(word: &str) -> Result<Self, ChatError> {
+        match word {
+            "private_chat" => Ok(Self::Private),
+            "trusted_private_chat" => Ok(Self::TrustedPrivate),
+            "public_chat" => Ok(Self::Public),
+            other => Err(ChatError::invalid(format!("{other:?} is no preset of a room"))),
+        }
+    }
+}
+
+/// State handed in with the wish for a room: type, state key, content.
+pub(crate) type InitialState = (String, String, Content);
+
+/// The wish for a room, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRoom {
+    pub(crate) creator: PersonId,
+    /// Content of the creator's own membership: name and picture.
+    pub(crate) creator_profile: Map<String, Value>,
+    pub(crate) preset: Preset,
+    /// More for `m.room.create`, such as the room's type.
+    pub(crate) creation_content: Map<String, Value>,
+    /// Changes to the power levels of the preset.
+    pub(crate) power_levels: Map<String, Value>,
+    pub(crate) initial_state: Vec<InitialState>,
+    pub(crate) name: Option<String>,
+    pub(crate) topic: Option<String>,
+    pub(crate) is_direct: bool,
+    /// Who is asked in, each with the content of their membership.
+    pub(crate) invited: Vec<(PersonId, Map<String, Value>)>,
+    /// Whether who is asked in comes in at once: the house's own direct chats.
+    pub(crate) invited_join: bool,
+}
+
+/// The version of the rooms made here.
+pub(crate) const ROOM_VERSION: &str = "11";
+
+/// All events of the new room, the first one first. `new_id` gives each its id.
+pub(crate) fn drafts_of_new_room(
+    room: &NewRoom,
+    server_name: &str,
+    mut new_id: impl FnMut() -> String,
+) -> Vec<Draft> {
+    let creator = room.creator;
+    let creator_id = user_id(creator, server_name);
+    let mut drafts = Vec::new();
+    let mut put = |sender, kind: &str, state_key: &str, content: &Value| {
+        drafts.push(Draft::state(
+            new_id(),
+            sender,
+            kind,
+            state_key,
+            Content::of(content),
+        ));
+    };
+    let mut creation = room.creation_content.clone();
+    // Version 11 names the creator by the sender alone.
+    creation.remove("creator");
+    creation.insert("room_version".to_owned(), ROOM_VERSION.into());
+    put(creator, "m.room.create", "", &creation.into());
+    put(
+        creator,
+        "m.room.member",
+        &creator_id,
+        &membership("join", &room.creator_profile, false),
+    );
+    put(
+        creator,
+        "m.room.power_levels",
+        "",
+        &power_levels(room, server_name),
+    );
+    for (kind, content) in preset_state(room.preset) {
+        let handed_in = room
+            .initial_state
+            .iter()
+            .any(|(given, key, _)| given == kind && key.is_empty());
+        if !handed_in {
+            put(creator, kind, "", &content);
+        }
+    }
+    for (kind, state_key, content) in &room.initial_state {
+        let content = serde_json::from_str(content.as_str()).unwrap_or_else(|_| json!({}));
+        put(creator, kind, state_key, &content);
+    }
+    if let Some(name) = &room.name {
+        put(creator, "m.room.name", "", &json!({ "name": name }));
+    }
+    if let Some(topic) = &room.topic {
+        put(creator, "m.room.topic", "", &json!({ "topic": topic }));
+    }
+    for (person, profile) in &room.invited {
+        let invited = user_id(*person, server_name);
+        put(
+            creator,
+            "m.room.member",
+            &invited,
+            &membership("invite", profile, room.is_direct),
+        );
+        if room.invited_join {
+            put(
+                *person,
+                "m.room.member",
+                &invited,
+                &membership("join", profile, false),
+            );
+        }
+    }
+    drafts
+}
+
+/// The content of a `m.room.member`.
+pub(crate) fn membership(word: &str, profile: &Map<String, Value>, is_direct: bool) -> Value {
+    let mut content = profile.clone();
+    content.insert("membership".to_owned(), word.into());
+    if is_direct {
+        content.insert("is_direct".to_owned(), true.into());
+    }
+    Value::Object(content)
+}
+
+fn preset_state(preset: Preset) -> [(&'static str, Value); 3] {
+    let (join_rule, guests) = match preset {
+        Preset::Private | Preset::TrustedPrivate => ("invite", "can_join"),
+        Preset::Public => ("public", "forbidden"),
+    };
+    [
+        ("m.room.join_rules", json!({ "join_rule": join_rule })),
+        (
+            "m.room.history_visibility",
+            json!({ "history_visibility": "shared" }),
+        ),
+        ("m.room.guest_access", json!({ "guest_access": guests })),
+    ]
+}
+
+fn power_levels(room: &NewRoom, server_name: &str) -> Value {
+    let mut users = BTreeMap::from([(user_id(room.creator, server_name), 100)]);
+    if room.preset == Preset::TrustedPrivate {
+        users.extend(
+            room.invited
+                .iter()
+                .map(|(person, _)| (user_id(*person, server_name), 100)),
+        );
+    }
+    let mut levels = json!({
+        "ban": 50,
+        "events": {
+            "m.room.avatar": 50,
+            "m.room.canonical_alias": 50,
+            "m.room.encryption": 100,
+            "m.room.history_visibility": 100,
+            "m.room.name": 50,
+            "m.room.power_levels": 100,
+            "m.room.server_acl": 100,
+            "m.room.tombstone": 100,
+        },
+        "events_default": 0,
+        "invite": 0,
+        "kick": 50,
+        "notifications": { "room": 50 },
+        "redact": 50,
+        "state_default": 50,
+        "users": users,
+        "users_default": 0,
+    });
+    if let Value::Object(levels) = &mut levels {
+        levels.extend(room.power_levels.clone());
+    }
+    levels
+}

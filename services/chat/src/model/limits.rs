@@ -1,0 +1,51 @@
+//! The limits of chat, each a number the specification gives or a bound against abuse.
+
+use std::time::Duration;
+
+/// Largest event, in bytes of JSON (client-server API, "Size limits").
+pub const EVENT_BYTES_MAX: usize = 65_536;
+
+/// What an event's envelope (ids, type, times) may add to its content in that count, in bytes.
+pub const EVENT_ENVELOPE_BYTES: usize = 512;
+
+/// Longest user id, room id, event type or state key, in bytes (client-server API, "Size limits").
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Deepest nesting of objects and lists in a content.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Largest whole number in a content, and the negative of the smallest: 2^53 - 1 (canonical JSON).
+pub const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+
+/// People that may be invited while a room is made.
+pub const INVITES_MAX: usize = 200;
+
+/// State events that may be handed in while a room is made.
+pub const INITIAL_STATE_MAX: usize = 100;
+
+/// Events in a sync's timeline when the filter names no number.
+pub const TIMELINE_EVENTS_DEFAULT: u32 = 20;
+
+/// Most events on one page, whatever was asked.
+pub const PAGE_EVENTS_MAX: u32 = 200;
+
+/// Rows looked at for one page: a filter that matches almost nothing gets a short page and a token to go on.
+pub const PAGE_ROWS_MAX: u32 = 2_000;
+
+/// Longest that a sync waits for news.
+pub const SYNC_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Longest that one says somebody is typing.
+pub const TYPING_MAX: Duration = Duration::from_secs(30);
+
+/// Largest entry of account data or largest filter, in bytes.
+pub const ACCOUNT_DATA_BYTES_MAX: usize = 65_536;
+
+/// Friends on a list.
+pub const FRIENDS_MAX: usize = 10_000;
+
+/// Most people in an answer of the user directory.
+pub const DIRECTORY_PEOPLE_MAX: usize = 50;
+
+/// Longest file name that is kept with an upload, in bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 255;

@@ -1,0 +1,149 @@
+//! The verbs of chat, one noun or verb a file. What other services call is on [`Chat`]: `post_message`,
+//! `joined_members`, `is_joined`.
+
+mod account_data;
+mod batch;
+mod create_room;
+mod direct;
+mod filters;
+mod friends;
+mod hub;
+mod media;
+mod membership;
+mod messages;
+mod post_message;
+mod profile;
+mod read_room;
+mod receipts;
+mod send;
+mod stream;
+mod sync;
+mod typing;
+
+use std::sync::Arc;
+
+use haechi_base::limits::PAGE_ITEMS_MAX;
+use haechi_base::{Actor, PersonId, Time};
+use haechi_identity::{Identity, Session};
+use haechi_service::Context;
+use haechi_store::{Store, Tx};
+
+use crate::model::{ChatError, person_of, user_id};
+
+pub(crate) use account_data::AccountData;
+pub(crate) use create_room::RoomWish;
+pub(crate) use friends::Friend;
+pub(crate) use media::{Download, Upload};
+pub(crate) use membership::MembershipChange;
+pub(crate) use messages::PageWish;
+pub(crate) use profile::Profile;
+pub(crate) use receipts::ReceiptKind;
+pub(crate) use sync::{SyncAnswer, SyncWish};
+
+use account_data::AccountDataBatcher;
+use hub::Hub;
+use stream::Streams;
+use typing::Typing;
+
+/// The chat service. Cheap to clone.
+#[derive(Clone)]
+pub struct Chat(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    identity: Identity,
+    server_name: Arc<str>,
+    hub: Arc<Hub>,
+    typing: Typing,
+    streams: Streams,
+    account_data: AccountDataBatcher,
+}
+
+impl Chat {
+    /// The service, with its batchers started on the present tokio runtime.
+    #[must_use]
+    pub fn new(context: Context, identity: Identity) -> Self {
+        let server_name: Arc<str> = Arc::from(context.server_name.as_str());
+        let hub = Arc::new(Hub::default());
+        let streams = Streams::start(&context.store, &hub, &server_name, &context.shutdown);
+        let account_data = account_data::start(&context.store, &hub);
+        Self(Arc::new(Inner {
+            typing: Typing::new(context.now()),
+            context,
+            identity,
+            server_name,
+            hub,
+            streams,
+            account_data,
+        }))
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.context.public_url
+    }
+
+    pub(crate) fn server_name(&self) -> &str {
+        &self.0.server_name
+    }
+
+    pub(crate) fn user_id(&self, person: PersonId) -> String {
+        user_id(person, self.server_name())
+    }
+
+    /// The person of a user id that a client named.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`] for user ids of other servers and malformed ones: nobody of that name is here.
+    pub(crate) fn person(&self, user_id: &str) -> Result<PersonId, ChatError> {
+        person_of(user_id, self.server_name())
+            .ok_or_else(|| ChatError::not_found("there is no such person on this server"))
+    }
+
+    /// The present moment.
+    pub(crate) fn moment(&self) -> Time {
+        self.0.context.now()
+    }
+
+    /// The sessions of the actor: their devices.
+    ///
+    /// # Errors
+    /// [`ChatError::Store`].
+    pub(crate) async fn sessions(&self, actor: Actor, now: Time) -> Result<Vec<Session>, ChatError> {
+        self.read(async move |tx: &mut Tx<'_>| {
+            haechi_identity::ops::sessions(tx, &actor, None, PAGE_ITEMS_MAX, now)
+                .await
+                .map_err(profile::of_identity)
+        })
+        .await
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.context.store
+    }
+
+    fn now(&self) -> Time {
+        self.moment()
+    }
+
+    /// Runs a read that ends in chat's own errors.
+    async fn read<T, F>(&self, transaction: F) -> Result<T, ChatError>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T, ChatError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.store().read(transaction).await
+    }
+
+    /// Runs a write that may be repeated, because each of its statements sets the same again.
+    async fn write<T, F>(&self, transaction: F) -> Result<T, ChatError>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T, ChatError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.store().write_unkeyed(transaction).await
+    }
+}

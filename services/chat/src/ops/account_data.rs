@@ -1,0 +1,99 @@
+//! What people keep for themselves: in one stream of its own, so that a sync finds what is new.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use haechi_base::PersonId;
+use haechi_store::{BatchLimits, Batcher, Store, StoreError, Tx};
+
+use super::Chat;
+use super::hub::Hub;
+use crate::model::limits::ACCOUNT_DATA_BYTES_MAX;
+use crate::model::{ChatError, Content, PEOPLE};
+use crate::store;
+use crate::store::account_data::Entry;
+
+/// An entry to keep.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountData {
+    pub(crate) person: PersonId,
+    /// The room it is about; empty for none.
+    pub(crate) room_id: String,
+    pub(crate) kind: String,
+    pub(crate) content: Content,
+}
+
+pub(super) type AccountDataBatcher = Batcher<AccountData, Result<(), StoreError>>;
+
+pub(super) fn start(store: &Store, hub: &Arc<Hub>) -> AccountDataBatcher {
+    let (store, hub) = (store.clone(), Arc::clone(hub));
+    Batcher::start(BatchLimits::default(), move |entries: Vec<AccountData>| {
+        let (store, hub) = (store.clone(), Arc::clone(&hub));
+        async move {
+            let count = entries.len();
+            let outcome = store
+                .write_unkeyed(async move |tx: &mut Tx<'_>| keep(tx, &entries, &hub).await)
+                .await;
+            vec![outcome; count]
+        }
+    })
+}
+
+async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Result<(), StoreError> {
+    let first = store::streams::draw(tx, PEOPLE, entries.len()).await?;
+    let mut rows = BTreeMap::new();
+    for (position, entry) in (first..).zip(entries) {
+        let row = Entry {
+            person: entry.person,
+            room_id: entry.room_id.clone(),
+            kind: entry.kind.clone(),
+            content: entry.content.as_str().to_owned(),
+            position,
+        };
+        // Of two for one place in a batch the later one stands.
+        rows.insert((entry.person, entry.room_id.as_str(), entry.kind.as_str()), row);
+    }
+    store::account_data::put(tx, &rows.values().collect::<Vec<_>>()).await?;
+    let people: Vec<PersonId> = entries.iter().map(|entry| entry.person).collect();
+    let hub = Arc::clone(hub);
+    tx.after_commit(move || people.into_iter().for_each(|person| hub.wake_person(person)));
+    Ok(())
+}
+
+impl Chat {
+    /// Keeps an entry of account data.
+    ///
+    /// # Errors
+    /// [`ChatError::TooLarge`], [`ChatError::InvalidParameter`] and [`ChatError::Store`].
+    pub(crate) async fn put_account_data(&self, entry: AccountData) -> Result<(), ChatError> {
+        if entry.content.as_str().len() > ACCOUNT_DATA_BYTES_MAX || entry.kind.len() > 255 {
+            return Err(ChatError::TooLarge(format!(
+                "account data has at most {ACCOUNT_DATA_BYTES_MAX} bytes, and its type 255"
+            )));
+        }
+        if entry.kind.contains('\0') || entry.room_id.contains('\0') {
+            return Err(ChatError::invalid("the type holds a NUL character"));
+        }
+        Ok(self.0.account_data.submit(entry).await??)
+    }
+
+    /// An entry of account data; push rules are there from the start.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`] and [`ChatError::Store`].
+    pub(crate) async fn account_data(
+        &self,
+        person: PersonId,
+        room_id: String,
+        kind: String,
+    ) -> Result<String, ChatError> {
+        let found = self
+            .read(async move |tx: &mut Tx<'_>| {
+                Ok(store::account_data::find(tx, person, &room_id, &kind).await?)
+            })
+            .await?;
+        found
+            .map(|entry| entry.content)
+            .ok_or_else(|| ChatError::not_found("there is no account data of this type"))
+    }
+}

@@ -1,0 +1,62 @@
+//! One batch of one stream: loads what all its requests need at once, judges them one after the other in memory,
+//! and writes what was allowed with few statements, however many requests there are.
+
+mod judge;
+mod needs;
+mod writes;
+
+use std::sync::Arc;
+
+use haechi_base::Time;
+use haechi_store::{StoreError, Tx};
+
+use super::hub::Hub;
+use super::stream::{Answer, Request, Wish};
+use crate::model::Stream;
+use crate::store;
+
+use judge::Bench;
+use needs::{Needs, load};
+
+/// Most people on a list of who is in a room.
+pub(super) const MEMBERS_LISTED_MAX: u32 = 10_000;
+
+/// Posted events that are placed by one batch; more are placed by the next.
+const PLACED_MAX: u32 = 500;
+
+/// Runs the requests in their order; one that is refused leaves nothing and hinders no other.
+///
+/// A batch may be run again as a whole after a lost COMMIT: every event carries the id it was given before, so
+/// what is there already is found and answered alike.
+pub(super) async fn run(
+    tx: &mut Tx<'_>,
+    stream: Stream,
+    requests: &[Request],
+    server_name: &str,
+    hub: &Arc<Hub>,
+) -> Result<Vec<Answer>, StoreError> {
+    let mut needs = Needs::of(requests, server_name);
+    let unplaced = if requests.iter().any(|request| matches!(request.wish, Wish::Place)) {
+        store::events::unplaced(tx, stream, PLACED_MAX).await?
+    } else {
+        Vec::new()
+    };
+    needs.add_unplaced(&unplaced);
+    if needs.positions == 0 {
+        return Ok(vec![Ok(None); requests.len()]);
+    }
+    let first_position = store::streams::draw(tx, stream, needs.positions).await?;
+    let loaded = load(tx, &needs).await?;
+    let mut bench = Bench::new(loaded, first_position, server_name);
+    for event in &unplaced {
+        bench.place(event);
+    }
+    let answers = requests.iter().map(|request| bench.judge(request)).collect();
+    let now = requests
+        .iter()
+        .map(|request| request.now)
+        .max()
+        .unwrap_or(Time::from_micros(0));
+    writes::keep(tx, bench, now, hub).await?;
+    Ok(answers)
+}

@@ -1,0 +1,137 @@
+//! What a batch has to know before it can judge, and one look-up for each kind of it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use haechi_base::PersonId;
+use haechi_store::{StoreError, Tx};
+
+use super::super::stream::{Request, Wish};
+use crate::model::{Draft, Event, Room, person_of};
+use crate::store;
+use crate::store::state::StateKey;
+
+/// The names of what is needed, each once and in one order.
+#[derive(Default)]
+pub(super) struct Needs {
+    rooms: BTreeSet<String>,
+    members: BTreeSet<(PersonId, String)>,
+    state: BTreeSet<StateKey>,
+    /// Events that are redacted or read up to.
+    targets: BTreeSet<String>,
+    /// Ids of new state events: what is there of them already is a repetition.
+    new_state: BTreeSet<String>,
+    /// How many positions to draw.
+    pub(super) positions: usize,
+}
+
+impl Needs {
+    pub(super) fn of(requests: &[Request], server_name: &str) -> Self {
+        let mut needs = Self::default();
+        for request in requests {
+            match &request.wish {
+                Wish::Events(drafts) | Wish::NewRoom(drafts) => {
+                    needs.rooms.insert(request.room_id.clone());
+                    for draft in drafts {
+                        needs.add_draft(&request.room_id, draft, server_name);
+                    }
+                }
+                Wish::Receipt { event_id, .. } => {
+                    needs.rooms.insert(request.room_id.clone());
+                    needs.members.insert((request.person, request.room_id.clone()));
+                    needs.targets.insert(event_id.clone());
+                    needs.positions += 1;
+                }
+                Wish::Place => {}
+            }
+        }
+        needs
+    }
+
+    pub(super) fn add_unplaced(&mut self, events: &[Event]) {
+        self.positions += events.len();
+        self.rooms
+            .extend(events.iter().map(|event| event.room_id.clone()));
+    }
+
+    fn add_draft(&mut self, room_id: &str, draft: &Draft, server_name: &str) {
+        self.positions += 1;
+        self.members.insert((draft.sender, room_id.to_owned()));
+        if let Some(state_key) = &draft.state_key {
+            self.state
+                .insert((room_id.to_owned(), draft.kind.clone(), state_key.clone()));
+            self.new_state.insert(draft.event_id.clone());
+            if draft.kind == "m.room.member"
+                && let Some(person) = person_of(state_key, server_name)
+            {
+                self.members.insert((person, room_id.to_owned()));
+            }
+        }
+        self.targets.extend(draft.redacts.clone());
+    }
+}
+
+/// A room as the batch goes along.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RoomEntry {
+    pub(super) room: Room,
+    pub(super) ordinal: i64,
+    /// Whether its rules are new or changed.
+    pub(super) has_new_rules: bool,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) rooms: HashMap<String, RoomEntry>,
+    pub(super) state: HashMap<StateKey, Event>,
+    pub(super) targets: HashMap<String, Event>,
+    pub(super) existing: HashSet<String>,
+}
+
+pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    let room_ids: Vec<&str> = needs.rooms.iter().map(String::as_str).collect();
+    for found in store::rooms::find(tx, &room_ids).await? {
+        let entry = RoomEntry {
+            room: Room {
+                rules: Some(found.rules),
+                members: HashMap::new(),
+            },
+            ordinal: found.ordinal,
+            has_new_rules: false,
+        };
+        loaded.rooms.insert(found.room_id, entry);
+    }
+    let pairs: Vec<(PersonId, &str)> = needs
+        .members
+        .iter()
+        .map(|(person, room_id)| (*person, room_id.as_str()))
+        .collect();
+    for found in store::memberships::find(tx, &pairs).await? {
+        let entry = loaded.rooms.entry(found.room_id).or_default();
+        entry.room.members.insert(found.person, found.member);
+    }
+    if !needs.state.is_empty() {
+        let keys: Vec<StateKey> = needs.state.iter().cloned().collect();
+        for event in store::state::current(tx, &keys).await? {
+            let state_key = event.state_key.clone().unwrap_or_default();
+            loaded
+                .state
+                .insert((event.room_id.clone(), event.kind.clone(), state_key), event);
+        }
+        let new_state: Vec<&str> = needs.new_state.iter().map(String::as_str).collect();
+        loaded.existing = store::events::existing(tx, &new_state)
+            .await?
+            .into_iter()
+            .collect();
+    }
+    if !needs.targets.is_empty() {
+        let targets: Vec<&str> = needs.targets.iter().map(String::as_str).collect();
+        let found = store::events::find(tx, &targets).await?;
+        loaded.targets = found
+            .into_iter()
+            .map(|event| (event.event_id.clone(), event))
+            .collect();
+    }
+    Ok(loaded)
+}

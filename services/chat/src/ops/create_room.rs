@@ -1,0 +1,141 @@
+//! Making a room.
+
+use std::collections::HashMap;
+
+use haechi_base::{Actor, PersonId};
+use haechi_store::Tx;
+use serde_json::{Map, Value};
+
+use super::profile::{Profile, find_profiles};
+use super::stream::Wish;
+use super::{AccountData, Chat};
+use crate::model::limits::{INITIAL_STATE_MAX, INVITES_MAX};
+use crate::model::{
+    ChatError, Content, InitialState, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id,
+};
+use crate::store;
+
+/// The wish for a room, as a client says it.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomWish {
+    pub(crate) preset: Preset,
+    pub(crate) creation_content: Map<String, Value>,
+    pub(crate) power_levels: Map<String, Value>,
+    pub(crate) initial_state: Vec<InitialState>,
+    pub(crate) name: Option<String>,
+    pub(crate) topic: Option<String>,
+    pub(crate) is_direct: bool,
+    pub(crate) invited: Vec<PersonId>,
+}
+
+impl Chat {
+    /// Makes a room with the actor in it; returns its id. All of its first events are there or none.
+    ///
+    /// # Errors
+    /// [`ChatError`]; then there is no room.
+    pub(crate) async fn create_room(&self, actor: &Actor, wish: RoomWish) -> Result<String, ChatError> {
+        if wish.invited.len() > INVITES_MAX {
+            return Err(ChatError::invalid(format!(
+                "a room is made with at most {INVITES_MAX} invitations"
+            )));
+        }
+        if wish.initial_state.len() > INITIAL_STATE_MAX {
+            return Err(ChatError::invalid(format!(
+                "a room is made with at most {INITIAL_STATE_MAX} events of state"
+            )));
+        }
+        let profiles = self.profiles_with(actor.person, &wish.invited).await?;
+        let profile_of = |person| {
+            profiles
+                .get(&person)
+                .map(Profile::member_content)
+                .unwrap_or_default()
+        };
+        let mut invited: Vec<_> = wish
+            .invited
+            .iter()
+            .map(|person| (*person, profile_of(*person)))
+            .collect();
+        invited.retain(|(person, _)| *person != actor.person);
+        invited.dedup_by_key(|(person, _)| *person);
+        let room = NewRoom {
+            creator: actor.person,
+            creator_profile: profile_of(actor.person),
+            preset: wish.preset,
+            creation_content: wish.creation_content,
+            power_levels: wish.power_levels,
+            initial_state: wish.initial_state,
+            name: wish.name,
+            topic: wish.topic,
+            is_direct: wish.is_direct,
+            invited,
+            invited_join: false,
+        };
+        let room_id = new_room_id(self.server_name());
+        self.make_room(room_id.clone(), &room).await?;
+        Ok(room_id)
+    }
+
+    /// Makes the room, or leaves it as it is when it is there already.
+    pub(super) async fn make_room(&self, room_id: String, room: &NewRoom) -> Result<(), ChatError> {
+        let drafts = drafts_of_new_room(room, self.server_name(), new_event_id);
+        for draft in &drafts {
+            draft.check_names()?;
+            Content::check(draft.content.as_str())?;
+        }
+        self.submit(room.creator, room_id, Wish::NewRoom(drafts))
+            .await
+            .map(drop)
+    }
+
+    /// The profiles of the actor and of others, all of whom must be here.
+    pub(super) async fn profiles_with(
+        &self,
+        actor: PersonId,
+        others: &[PersonId],
+    ) -> Result<HashMap<PersonId, Profile>, ChatError> {
+        let mut people = others.to_vec();
+        people.push(actor);
+        people.sort_unstable();
+        people.dedup();
+        let count = people.len();
+        let profiles = self
+            .read(async move |tx: &mut Tx<'_>| find_profiles(tx, &people).await)
+            .await?;
+        if profiles.len() < count {
+            return Err(ChatError::not_found("somebody you name is not on this server"));
+        }
+        Ok(profiles
+            .into_iter()
+            .map(|profile| (profile.person, profile))
+            .collect())
+    }
+
+    /// Notes in a person's `m.direct` that a room is their direct chat with another, for clients that look there.
+    pub(super) async fn note_direct(
+        &self,
+        person: PersonId,
+        other: PersonId,
+        room_id: &str,
+    ) -> Result<(), ChatError> {
+        let found = self
+            .read(async move |tx: &mut Tx<'_>| {
+                Ok(store::account_data::find(tx, person, "", "m.direct").await?)
+            })
+            .await?;
+        let text = found.map_or_else(|| "{}".to_owned(), |entry| entry.content);
+        let mut direct: HashMap<String, Vec<String>> = serde_json::from_str(&text).unwrap_or_default();
+        let rooms = direct.entry(self.user_id(other)).or_default();
+        if rooms.iter().any(|known| known == room_id) {
+            return Ok(());
+        }
+        rooms.push(room_id.to_owned());
+        let entry = AccountData {
+            person,
+            room_id: String::new(),
+            kind: "m.direct".to_owned(),
+            content: Content::of(&direct),
+        };
+        self.put_account_data(entry).await
+    }
+}

@@ -1,0 +1,222 @@
+//! What is new to a person (client-server API, "Syncing"): a snapshot, and when there is nothing, a wait.
+
+mod answer;
+mod room;
+
+use std::time::Duration;
+
+use haechi_base::Actor;
+use haechi_store::Tx;
+use serde_json::value::RawValue;
+
+use super::Chat;
+use crate::model::limits::SYNC_WAIT_MAX;
+use crate::model::{ChatError, Membership, SyncFilter, SyncToken, raw_json};
+use crate::store;
+use crate::store::account_data::Entry;
+use crate::store::memberships::FoundMember;
+
+pub(crate) use answer::SyncAnswer;
+use answer::{Events, InvitedRoom};
+use room::RoomReader;
+
+/// What a client asks of a sync.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SyncWish {
+    /// Up to where it knows everything; `None` for a first sync.
+    pub(crate) since: Option<String>,
+    /// How long to wait when there is nothing new.
+    pub(crate) wait: Duration,
+    /// Whether all state is wanted, new or not.
+    pub(crate) full_state: bool,
+    /// Whether the state is wanted as it is after the timeline, not before.
+    pub(crate) state_after: bool,
+    pub(crate) filter: SyncFilter,
+}
+
+impl Chat {
+    /// What is new to the actor since their token.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownPosition`] for a foreign token, and [`ChatError::Store`].
+    pub(crate) async fn sync(&self, actor: &Actor, wish: SyncWish) -> Result<SyncAnswer, ChatError> {
+        let since: Option<SyncToken> = wish.since.as_deref().map(str::parse).transpose()?;
+        let may_wait = since.is_some() && !wish.full_state;
+        let end_of_wait = tokio::time::sleep(wish.wait.min(SYNC_WAIT_MAX));
+        tokio::pin!(end_of_wait);
+        loop {
+            // Noted before the store is read, so that what comes in between wakes the wait below.
+            let (mut news, is_stranger) = self.0.hub.listen(actor.person, self.now());
+            if is_stranger {
+                self.introduce(actor).await?;
+            }
+            let answer = self.snapshot(actor, since, &wish).await?;
+            if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
+                return Ok(answer);
+            }
+            tokio::select! {
+                _ = news.changed() => {}
+                () = &mut end_of_wait => return Ok(answer),
+                () = self.0.context.shutdown.cancelled() => return Ok(answer),
+            }
+        }
+    }
+
+    /// Tells the hub which rooms a person is in.
+    async fn introduce(&self, actor: &Actor) -> Result<(), ChatError> {
+        let rooms = self.joined_rooms(actor).await?;
+        self.0
+            .hub
+            .learn_rooms(actor.person, rooms.iter().map(String::as_str));
+        Ok(())
+    }
+
+    async fn snapshot(
+        &self,
+        actor: &Actor,
+        since: Option<SyncToken>,
+        wish: &SyncWish,
+    ) -> Result<SyncAnswer, ChatError> {
+        let (chat, actor, wish) = (self.clone(), actor.clone(), wish.clone());
+        self.read(async move |tx: &mut Tx<'_>| {
+            let now = store::streams::positions(tx, chat.0.typing.serial()).await?;
+            if since.is_some_and(|since| since.is_ahead_of(&now)) {
+                return Err(ChatError::UnknownPosition);
+            }
+            let mut answer = SyncAnswer::new(now);
+            let reader = RoomReader {
+                chat: &chat,
+                actor: &actor,
+                wish: &wish,
+                since,
+                now,
+            };
+            let entries = chat.account_data_news(tx, &reader, &mut answer).await?;
+            chat.joined_news(tx, &reader, &entries, &mut answer).await?;
+            chat.other_news(tx, &reader, &mut answer).await?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Account data: the general part goes into the answer, that about rooms is returned.
+    async fn account_data_news(
+        &self,
+        tx: &mut Tx<'_>,
+        reader: &RoomReader<'_>,
+        answer: &mut SyncAnswer,
+    ) -> Result<Vec<Entry>, ChatError> {
+        let people = crate::model::PEOPLE;
+        let from = reader.since.map_or(0, |since| since.position(people));
+        let entries =
+            store::account_data::since(tx, reader.actor.person, from, reader.now.position(people)).await?;
+        let (general, about_rooms): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.room_id.is_empty());
+        let wanted = general
+            .iter()
+            .filter(|entry| reader.wish.filter.wants_account_data(&entry.kind));
+        let mut events: Vec<Box<RawValue>> = wanted.map(account_data_event).collect();
+        let has_rules = general.iter().any(|entry| entry.kind == "m.push_rules");
+        if reader.since.is_none() && !has_rules && reader.wish.filter.wants_account_data("m.push_rules") {
+            events.push(self.push_rules_event(reader.actor.person));
+        }
+        answer.account_data = Events { events };
+        Ok(about_rooms)
+    }
+
+    async fn joined_news(
+        &self,
+        tx: &mut Tx<'_>,
+        reader: &RoomReader<'_>,
+        entries: &[Entry],
+        answer: &mut SyncAnswer,
+    ) -> Result<(), ChatError> {
+        let person = reader.actor.person;
+        let mut rooms: Vec<FoundMember> = match reader.since {
+            None => store::memberships::of_person(tx, person, Membership::Join).await?,
+            Some(_) if reader.wish.full_state => {
+                store::memberships::of_person(tx, person, Membership::Join).await?
+            }
+            Some(since) => {
+                let mut room_ids = store::memberships::rooms_with_news(tx, person, &since).await?;
+                room_ids.extend(entries.iter().map(|entry| entry.room_id.clone()));
+                room_ids.extend(self.0.typing.rooms_with_news(since.typing));
+                room_ids.sort_unstable();
+                room_ids.dedup();
+                let pairs: Vec<_> = room_ids
+                    .iter()
+                    .map(|room_id| (person, room_id.as_str()))
+                    .collect();
+                store::memberships::find(tx, &pairs).await?
+            }
+        };
+        rooms.retain(|found| {
+            found.member.membership == Membership::Join && reader.wish.filter.wants_room(&found.room_id)
+        });
+        for found in rooms {
+            let room = reader.joined(tx, &found, entries).await?;
+            if reader.since.is_none() || reader.wish.full_state || !room.is_empty() {
+                answer.rooms.join.insert(found.room_id, room);
+            }
+        }
+        Ok(())
+    }
+
+    /// Invitations, and rooms the person is out of.
+    async fn other_news(
+        &self,
+        tx: &mut Tx<'_>,
+        reader: &RoomReader<'_>,
+        answer: &mut SyncAnswer,
+    ) -> Result<(), ChatError> {
+        let person = reader.actor.person;
+        let mut changed = match reader.since {
+            Some(since) => store::memberships::changed(tx, person, &since).await?,
+            None => {
+                let mut found = store::memberships::of_person(tx, person, Membership::Invite).await?;
+                if reader.wish.filter.wants_left_rooms() {
+                    found.extend(store::memberships::of_person(tx, person, Membership::Leave).await?);
+                    found.extend(store::memberships::of_person(tx, person, Membership::Ban).await?);
+                }
+                found
+            }
+        };
+        changed.retain(|found| reader.wish.filter.wants_room(&found.room_id));
+        for found in changed {
+            if found.member.membership == Membership::Invite {
+                let invite_state = Events {
+                    events: reader.invite_state(tx, &found).await?,
+                };
+                answer
+                    .rooms
+                    .invite
+                    .insert(found.room_id, InvitedRoom { invite_state });
+            } else {
+                let room = reader.left(tx, &found).await?;
+                answer.rooms.leave.insert(found.room_id, room);
+            }
+        }
+        Ok(())
+    }
+
+    fn push_rules_event(&self, person: haechi_base::PersonId) -> Box<RawValue> {
+        let rules = self.push_rules(person);
+        raw_json(format!(
+            "{{\"type\":\"m.push_rules\",\"content\":{{\"global\":{rules}}}}}"
+        ))
+    }
+
+    /// The push rules of a person: those the specification gives to everybody.
+    pub(crate) fn push_rules(&self, person: haechi_base::PersonId) -> String {
+        let user = ruma::UserId::parse(self.user_id(person));
+        let rules = user
+            .map(|user| ruma::push::Ruleset::server_default(&user))
+            .unwrap_or_default();
+        serde_json::to_string(&rules).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+pub(super) fn account_data_event(entry: &Entry) -> Box<RawValue> {
+    let kind = serde_json::Value::from(entry.kind.as_str());
+    raw_json(format!("{{\"type\":{kind},\"content\":{}}}", entry.content))
+}

@@ -1,0 +1,125 @@
+//! The answer of a sync, as it is written out (client-server API, `GET /sync`).
+//!
+//! Written here rather than with the types of ruma: those leave out empty parts that stock clients insist on.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::model::SyncToken;
+
+/// All that is new.
+#[derive(Debug, Serialize)]
+pub(crate) struct SyncAnswer {
+    next_batch: String,
+    pub(super) account_data: Events,
+    pub(super) rooms: Rooms,
+    presence: Events,
+    to_device: Events,
+    device_lists: DeviceLists,
+    device_one_time_keys_count: BTreeMap<String, u32>,
+}
+
+impl SyncAnswer {
+    pub(super) fn new(now: SyncToken) -> Self {
+        Self {
+            next_batch: now.to_string(),
+            account_data: Events::default(),
+            rooms: Rooms::default(),
+            presence: Events::default(),
+            to_device: Events::default(),
+            device_lists: DeviceLists::default(),
+            device_one_time_keys_count: BTreeMap::new(),
+        }
+    }
+
+    /// Whether there is nothing new.
+    pub(super) fn is_empty(&self) -> bool {
+        let rooms = &self.rooms;
+        self.account_data.events.is_empty()
+            && rooms.join.is_empty()
+            && rooms.invite.is_empty()
+            && rooms.leave.is_empty()
+    }
+}
+
+/// A list of events.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Events {
+    pub(super) events: Vec<Box<RawValue>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct DeviceLists {
+    changed: Vec<String>,
+    left: Vec<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Rooms {
+    pub(super) join: BTreeMap<String, JoinedRoom>,
+    pub(super) invite: BTreeMap<String, InvitedRoom>,
+    pub(super) leave: BTreeMap<String, LeftRoom>,
+}
+
+/// What is new in a room the person is in.
+#[derive(Debug, Serialize)]
+pub(super) struct JoinedRoom {
+    pub(super) summary: Summary,
+    pub(super) timeline: Timeline,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<Events>,
+    #[serde(rename = "state_after", skip_serializing_if = "Option::is_none")]
+    pub(super) state_after: Option<Events>,
+    pub(super) account_data: Events,
+    pub(super) ephemeral: Events,
+    pub(super) unread_notifications: Unread,
+}
+
+impl JoinedRoom {
+    pub(super) fn is_empty(&self) -> bool {
+        let is_stateless =
+            |state: &Option<Events>| state.as_ref().is_none_or(|state| state.events.is_empty());
+        self.timeline.events.is_empty()
+            && is_stateless(&self.state)
+            && is_stateless(&self.state_after)
+            && self.account_data.events.is_empty()
+            && self.ephemeral.events.is_empty()
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct InvitedRoom {
+    pub(super) invite_state: Events,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LeftRoom {
+    pub(super) timeline: Timeline,
+    pub(super) state: Events,
+    pub(super) account_data: Events,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Timeline {
+    pub(super) events: Vec<Box<RawValue>>,
+    pub(super) limited: bool,
+    pub(super) prev_batch: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Summary {
+    #[serde(rename = "m.heroes", skip_serializing_if = "Vec::is_empty")]
+    pub(super) heroes: Vec<String>,
+    #[serde(rename = "m.joined_member_count", skip_serializing_if = "Option::is_none")]
+    pub(super) joined: Option<u32>,
+    #[serde(rename = "m.invited_member_count", skip_serializing_if = "Option::is_none")]
+    pub(super) invited: Option<u32>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Unread {
+    pub(super) notification_count: u32,
+    pub(super) highlight_count: u32,
+}

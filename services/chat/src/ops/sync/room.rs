@@ -1,0 +1,358 @@
+//! What is new in one room, for a sync.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use haechi_base::Actor;
+use haechi_store::Tx;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::super::Chat;
+use super::super::messages::speakers;
+use super::super::read_room::View;
+use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
+use super::{SyncWish, account_data_event};
+use crate::model::limits::PAGE_ROWS_MAX;
+use crate::model::{ChatError, Event, Membership, Place, Reader, SyncToken, stream_of};
+use crate::store;
+use crate::store::account_data::Entry;
+use crate::store::memberships::FoundMember;
+
+/// People who stand for a room without a name.
+const HEROES_MAX: u32 = 6;
+
+/// State that is shown with an invitation.
+const INVITE_STATE: [&str; 6] = [
+    "m.room.create",
+    "m.room.join_rules",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.encryption",
+];
+
+/// One sync of one person.
+pub(super) struct RoomReader<'s> {
+    pub(super) chat: &'s Chat,
+    pub(super) actor: &'s Actor,
+    pub(super) wish: &'s SyncWish,
+    pub(super) since: Option<SyncToken>,
+    pub(super) now: SyncToken,
+}
+
+/// The events of a timeline with where they begin.
+struct Read {
+    events: Vec<Event>,
+    limited: bool,
+    /// Position right before the first event.
+    start: i64,
+}
+
+impl RoomReader<'_> {
+    /// A room the person is in.
+    pub(super) async fn joined(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &FoundMember,
+        entries: &[Entry],
+    ) -> Result<JoinedRoom, ChatError> {
+        let room_id = found.room_id.as_str();
+        let view = View::of(Some(found))?;
+        let since = self.known_until(found);
+        let now = self.now.position(stream_of(room_id));
+        let timeline = self.timeline(tx, room_id, since.unwrap_or(0), now, &view).await?;
+        let state = self.state(tx, room_id, since, now, &timeline).await?;
+        let has_new_members = state
+            .iter()
+            .chain(&timeline.events)
+            .any(|event| event.kind == "m.room.member");
+        let summary = if since.is_none() || has_new_members {
+            self.summary(tx, room_id).await?
+        } else {
+            Summary::default()
+        };
+        let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
+        let (notification_count, highlight_count) =
+            store::receipts::unread(tx, room_id, self.actor.person).await?;
+        let wanted = self.wish.filter.room_account_data();
+        let account_data = entries
+            .iter()
+            .filter(|entry| entry.room_id == room_id && wanted.wants_type(&entry.kind, room_id))
+            .map(account_data_event)
+            .collect();
+        let state = Events {
+            events: self.written(&state),
+        };
+        let (state, state_after) = if self.wish.state_after {
+            (None, Some(state))
+        } else {
+            (Some(state), None)
+        };
+        Ok(JoinedRoom {
+            summary,
+            timeline: self.written_timeline(&timeline),
+            state,
+            state_after,
+            account_data: Events { events: account_data },
+            ephemeral: Events { events: ephemeral },
+            unread_notifications: Unread {
+                notification_count,
+                highlight_count,
+            },
+        })
+    }
+
+    /// A room the person is out of since the last sync.
+    pub(super) async fn left(&self, tx: &mut Tx<'_>, found: &FoundMember) -> Result<LeftRoom, ChatError> {
+        let since = self
+            .since
+            .map_or(0, |since| since.position(stream_of(&found.room_id)));
+        let timeline = match View::of(Some(found)) {
+            Ok(view) => {
+                self.timeline(tx, &found.room_id, since, found.position, &view)
+                    .await?
+            }
+            // Who declined an invitation sees only that.
+            Err(_) => Read {
+                events: store::events::find(tx, &[&found.event_id]).await?,
+                limited: false,
+                start: found.position - 1,
+            },
+        };
+        Ok(LeftRoom {
+            timeline: self.written_timeline(&timeline),
+            state: Events::default(),
+            account_data: Events::default(),
+        })
+    }
+
+    /// What somebody outside is shown of a room they are asked into.
+    pub(super) async fn invite_state(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &FoundMember,
+    ) -> Result<Vec<Box<RawValue>>, ChatError> {
+        let keys: Vec<_> = INVITE_STATE
+            .iter()
+            .map(|kind| (found.room_id.clone(), (*kind).to_owned(), String::new()))
+            .collect();
+        let mut events = store::state::current(tx, &keys).await?;
+        let invitation = store::events::find(tx, &[&found.event_id]).await?;
+        events.extend(speakers(tx, &found.room_id, &invitation, self.chat.server_name()).await?);
+        events.retain(|event| event.event_id != found.event_id);
+        events.extend(invitation);
+        Ok(events
+            .iter()
+            .map(|event| event.stripped(self.chat.server_name()))
+            .collect())
+    }
+
+    /// The position up to which the client knows the room; `None` when it is new to it.
+    fn known_until(&self, found: &FoundMember) -> Option<i64> {
+        let since = self.since?.position(stream_of(&found.room_id));
+        let came_before = found
+            .member
+            .joined_from
+            .is_some_and(|joined_from| joined_from <= since);
+        came_before.then_some(since)
+    }
+
+    async fn timeline(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+        since: i64,
+        now: i64,
+        view: &View,
+    ) -> Result<Read, ChatError> {
+        let filter = self.wish.filter.timeline();
+        let limit = filter.limit();
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut events, mut high, mut looked_at) = (Vec::new(), now.min(view.until), 0);
+        // One more than wanted is read, to know whether there is more.
+        let mut is_done = false;
+        while !is_done && events.len() <= wanted && looked_at < PAGE_ROWS_MAX {
+            let rows = store::events::backward(tx, room_id, since, high, limit + 1).await?;
+            let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            looked_at += count;
+            is_done = count <= limit;
+            high = rows.last().map_or(since, |event| event.position - 1);
+            let shown = rows
+                .into_iter()
+                .filter(|event| view.shows(event) && filter.wants(event, self.chat.server_name()));
+            events.extend(shown);
+        }
+        let limited = events.len() > wanted || !is_done;
+        events.truncate(wanted);
+        events.reverse();
+        let start = match events.first() {
+            Some(first) => first.position - 1,
+            None => now,
+        };
+        Ok(Read {
+            events,
+            limited,
+            start,
+        })
+    }
+
+    /// The state at the start of the timeline, as far as it is new; or at its end when that is wanted.
+    async fn state(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+        since: Option<i64>,
+        now: i64,
+        timeline: &Read,
+    ) -> Result<Vec<Event>, ChatError> {
+        let filter = self.wish.filter.state();
+        let is_lazy = filter.lazy_loads_members();
+        let from = if self.wish.full_state {
+            0
+        } else {
+            since.unwrap_or(0)
+        };
+        let mut state = store::state::of_room(tx, room_id, from, now, !is_lazy).await?;
+        if !self.wish.state_after {
+            state = state_before(tx, state, &timeline.events, from).await?;
+        }
+        if is_lazy {
+            let known: HashSet<&str> = timeline
+                .events
+                .iter()
+                .map(|event| event.event_id.as_str())
+                .collect();
+            let mut members = speakers(tx, room_id, &timeline.events, self.chat.server_name()).await?;
+            if since.is_none() {
+                let own = self.chat.user_id(self.actor.person);
+                members.extend(store::state::current_one(tx, room_id, "m.room.member", &own).await?);
+            }
+            members.sort_by(|one, other| one.event_id.cmp(&other.event_id));
+            members.dedup_by(|one, other| one.event_id == other.event_id);
+            members.retain(|event| self.wish.state_after || !known.contains(event.event_id.as_str()));
+            state.extend(members);
+        }
+        state.retain(|event| filter.wants(event, self.chat.server_name()));
+        Ok(state)
+    }
+
+    async fn summary(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Summary, ChatError> {
+        let (joined, invited) = store::memberships::count(tx, room_id).await?;
+        let mut people = store::memberships::of_room(tx, room_id, Membership::Join, HEROES_MAX).await?;
+        if people.len() < 2 {
+            people.extend(store::memberships::of_room(tx, room_id, Membership::Invite, HEROES_MAX).await?);
+        }
+        if people.len() < 2 {
+            people.extend(store::memberships::of_room(tx, room_id, Membership::Leave, HEROES_MAX).await?);
+        }
+        people.retain(|person| *person != self.actor.person);
+        people.truncate(5);
+        Ok(Summary {
+            heroes: people
+                .into_iter()
+                .map(|person| self.chat.user_id(person))
+                .collect(),
+            joined: Some(joined),
+            invited: Some(invited),
+        })
+    }
+
+    /// Receipts and typing.
+    async fn ephemeral(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+        since: i64,
+        now: i64,
+    ) -> Result<Vec<Box<RawValue>>, ChatError> {
+        let filter = self.wish.filter.ephemeral();
+        let mut events = Vec::new();
+        if filter.wants_type("m.receipt", room_id) {
+            let receipts = store::receipts::of_room(tx, room_id, since, now, self.actor.person).await?;
+            let mut content: BTreeMap<String, BTreeMap<String, Map<String, Value>>> = BTreeMap::new();
+            for receipt in receipts {
+                let mut told = json!({ "ts": receipt.sent_at.millis() });
+                if !receipt.thread.is_empty() {
+                    told["thread_id"] = receipt.thread.into();
+                }
+                let of_kind = content
+                    .entry(receipt.event_id)
+                    .or_default()
+                    .entry(receipt.kind)
+                    .or_default();
+                of_kind.insert(self.chat.user_id(receipt.person), told);
+            }
+            if !content.is_empty() {
+                events.push(json!({ "type": "m.receipt", "content": content }));
+            }
+        }
+        if filter.wants_type("m.typing", room_id)
+            && let Some(people) = self
+                .chat
+                .0
+                .typing
+                .news(room_id, self.since.map(|since| since.typing))
+        {
+            let users: Vec<String> = people
+                .into_iter()
+                .map(|person| self.chat.user_id(person))
+                .collect();
+            events.push(json!({ "type": "m.typing", "content": { "user_ids": users } }));
+        }
+        Ok(events
+            .iter()
+            .map(|event| crate::model::raw_json(event.to_string()))
+            .collect())
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        self.chat.reader(self.actor.person, &self.actor.device)
+    }
+
+    fn written(&self, events: &[Event]) -> Vec<Box<RawValue>> {
+        events
+            .iter()
+            .map(|event| event.for_client(self.reader(), false))
+            .collect()
+    }
+
+    fn written_timeline(&self, timeline: &Read) -> Timeline {
+        Timeline {
+            events: self.written(&timeline.events),
+            limited: timeline.limited,
+            prev_batch: Place(timeline.start).to_string(),
+        }
+    }
+}
+
+/// Takes the current state back to where the timeline begins: what the timeline changes is shown as it was
+/// before.
+async fn state_before(
+    tx: &mut Tx<'_>,
+    state: Vec<Event>,
+    timeline: &[Event],
+    from: i64,
+) -> Result<Vec<Event>, ChatError> {
+    let mut replaced: HashMap<(&str, &str), Option<&str>> = HashMap::new();
+    for event in timeline {
+        if let Some(state_key) = event.state_key.as_deref() {
+            // The first change in the timeline names what stood before it.
+            replaced
+                .entry((&event.kind, state_key))
+                .or_insert(event.replaces.as_deref());
+        }
+    }
+    if replaced.is_empty() {
+        return Ok(state);
+    }
+    let before: Vec<&str> = replaced.values().filter_map(|replaces| *replaces).collect();
+    let mut earlier = store::events::find(tx, &before).await?;
+    earlier.retain(|event| event.position > from);
+    let mut state = state;
+    state.retain(|event| {
+        let state_key = event.state_key.as_deref().unwrap_or_default();
+        !replaced.contains_key(&(event.kind.as_str(), state_key))
+    });
+    state.extend(earlier);
+    Ok(state)
+}

@@ -1,0 +1,140 @@
+//! How far people have read, and what they are yet to read.
+
+use haechi_base::{PersonId, Time};
+use haechi_store::{Row, StoreError, ToValue, Tx, Value};
+
+const PUT: &str = "
+    INSERT INTO chat_receipt (room_id, person, kind, thread, event_id, sent_at, position) VALUES";
+const PUT_AFTER: &str = "
+    ON CONFLICT (room_id, person, kind, thread) DO UPDATE SET
+        event_id = excluded.event_id, sent_at = excluded.sent_at, position = excluded.position";
+const OF_ROOM: &str = "
+    SELECT person, kind, thread, event_id, sent_at FROM chat_receipt
+    WHERE room_id = $1 AND position > $2 AND position <= $3 AND (kind = 'm.read' OR person = $4)
+    ORDER BY position LIMIT 1000";
+const PUT_READ: &str = "INSERT INTO chat_read (room_id, person, position, ordinal) VALUES";
+// Nobody unreads: an older receipt that comes late changes nothing.
+const PUT_READ_AFTER: &str = "
+    ON CONFLICT (room_id, person) DO UPDATE SET position = excluded.position, ordinal = excluded.ordinal
+    WHERE chat_read.position < excluded.position";
+const UNREAD: &str = "
+    SELECT a.ordinal - COALESCE(r.ordinal, 0) AS unread,
+        (SELECT COUNT(*) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person = $2
+            AND m.position > COALESCE(r.position, 0)) AS mentions
+    FROM chat_activity a LEFT JOIN chat_read r ON r.room_id = a.room_id AND r.person = $2
+    WHERE a.room_id = $1";
+const PUT_MENTION: &str = "INSERT INTO chat_mention (room_id, person, position) VALUES";
+const PUT_MENTION_AFTER: &str = "
+    ON CONFLICT (room_id, person, position) DO UPDATE SET position = excluded.position";
+
+/// A receipt as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt {
+    pub(crate) room_id: String,
+    pub(crate) person: PersonId,
+    /// `m.read`, or `m.read.private` which only the person sees.
+    pub(crate) kind: String,
+    /// The thread, `main`, or nothing for the whole room.
+    pub(crate) thread: String,
+    pub(crate) event_id: String,
+    pub(crate) sent_at: Time,
+    pub(crate) position: i64,
+}
+
+/// How far somebody has read a room.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) room_id: String,
+    pub(crate) person: PersonId,
+    pub(crate) position: i64,
+    pub(crate) ordinal: i64,
+}
+
+/// Keeps receipts; each person, room, kind and thread once.
+pub(crate) async fn put(tx: &mut Tx<'_>, receipts: &[&Receipt]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = receipts
+        .iter()
+        .map(|receipt| {
+            vec![
+                receipt.room_id.to_value(),
+                receipt.person.to_value(),
+                receipt.kind.to_value(),
+                receipt.thread.to_value(),
+                receipt.event_id.to_value(),
+                receipt.sent_at.to_value(),
+                receipt.position.to_value(),
+            ]
+        })
+        .collect();
+    tx.query_values(PUT, &rows, PUT_AFTER).await.map(drop)
+}
+
+/// The receipts of a room after `from` and up to `to` that `person` may see.
+pub(crate) async fn of_room(
+    tx: &mut Tx<'_>,
+    room_id: &str,
+    from: i64,
+    to: i64,
+    person: PersonId,
+) -> Result<Vec<Receipt>, StoreError> {
+    let rows = tx.query(OF_ROOM, &[&room_id, &from, &to, &person]).await?;
+    rows.iter().map(|row| read(row, room_id)).collect()
+}
+
+fn read(row: &Row, room_id: &str) -> Result<Receipt, StoreError> {
+    Ok(Receipt {
+        room_id: room_id.to_owned(),
+        person: row.get("person")?,
+        kind: row.get("kind")?,
+        thread: row.get("thread")?,
+        event_id: row.get("event_id")?,
+        sent_at: row.get("sent_at")?,
+        position: 0,
+    })
+}
+
+/// Keeps how far people have read; each person and room once.
+pub(crate) async fn put_read(tx: &mut Tx<'_>, reads: &[&Read]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = reads
+        .iter()
+        .map(|read| {
+            vec![
+                read.room_id.to_value(),
+                read.person.to_value(),
+                read.position.to_value(),
+                read.ordinal.to_value(),
+            ]
+        })
+        .collect();
+    tx.query_values(PUT_READ, &rows, PUT_READ_AFTER).await.map(drop)
+}
+
+/// Messages a person has not read in a room, and how many of them mention them.
+pub(crate) async fn unread(
+    tx: &mut Tx<'_>,
+    room_id: &str,
+    person: PersonId,
+) -> Result<(u32, u32), StoreError> {
+    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person]).await? else {
+        return Ok((0, 0));
+    };
+    let unread: i64 = row.get("unread")?;
+    Ok((
+        u32::try_from(unread.max(0)).unwrap_or(u32::MAX),
+        row.get("mentions")?,
+    ))
+}
+
+/// Keeps who was mentioned where: (room, person, position); each once.
+pub(crate) async fn put_mentions(
+    tx: &mut Tx<'_>,
+    mentions: &[(String, PersonId, i64)],
+) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = mentions
+        .iter()
+        .map(|(room_id, person, position)| vec![room_id.to_value(), person.to_value(), position.to_value()])
+        .collect();
+    tx.query_values(PUT_MENTION, &rows, PUT_MENTION_AFTER)
+        .await
+        .map(drop)
+}

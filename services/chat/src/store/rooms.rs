@@ -1,0 +1,112 @@
+//! Rooms: what the rules ask of them, and how far they have come.
+
+use haechi_base::{PersonId, Time};
+use haechi_store::{Row, StoreError, ToValue, Tx, Value};
+
+use crate::model::{Content, PowerLevels, Rules, stream_of};
+
+const FIND: &str = "
+    SELECT r.room_id AS room_id, r.creator AS creator, r.join_rule AS join_rule,
+        r.history_visibility AS history_visibility, r.power_levels AS power_levels, a.ordinal AS ordinal
+    FROM chat_room r JOIN chat_activity a ON a.room_id = r.room_id WHERE r.room_id IN";
+const PUT: &str = "
+    INSERT INTO chat_room
+        (room_id, stream, creator, join_rule, history_visibility, power_levels, created_at) VALUES";
+const PUT_AFTER: &str = "
+    ON CONFLICT (room_id) DO UPDATE SET join_rule = excluded.join_rule,
+        history_visibility = excluded.history_visibility, power_levels = excluded.power_levels";
+const PUT_ACTIVITY: &str = "INSERT INTO chat_activity (room_id, position, ordinal) VALUES";
+const PUT_ACTIVITY_AFTER: &str = "
+    ON CONFLICT (room_id) DO UPDATE SET position = excluded.position, ordinal = excluded.ordinal";
+const CLAIM_DIRECT: &str = "
+    INSERT INTO chat_direct (pair, room_id) VALUES ($1, $2)
+    ON CONFLICT (pair) DO UPDATE SET room_id = chat_direct.room_id RETURNING room_id";
+const REPLACE_DIRECT: &str = "UPDATE chat_direct SET room_id = $2 WHERE pair = $1";
+
+/// A room as a batch finds it.
+pub(crate) struct FoundRoom {
+    pub(crate) room_id: String,
+    pub(crate) rules: Rules,
+    /// How many notifying messages there are.
+    pub(crate) ordinal: i64,
+}
+
+/// The rooms of these ids that are there.
+pub(crate) async fn find(tx: &mut Tx<'_>, room_ids: &[&str]) -> Result<Vec<FoundRoom>, StoreError> {
+    tx.query_in(FIND, room_ids, "").await?.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<FoundRoom, StoreError> {
+    let damaged = |error: crate::ChatError| StoreError::Type {
+        expected: "the rules of a room".to_owned(),
+        found: error.to_string(),
+    };
+    let levels: Option<String> = row.get("power_levels")?;
+    let levels = levels
+        .map(|text| PowerLevels::read(&Content::of_stored(text)))
+        .transpose();
+    Ok(FoundRoom {
+        room_id: row.get("room_id")?,
+        rules: Rules {
+            creator: row.get("creator")?,
+            join_rule: row.get::<String>("join_rule")?.parse().map_err(damaged)?,
+            history_visibility: row
+                .get::<String>("history_visibility")?
+                .parse()
+                .map_err(damaged)?,
+            power_levels: levels.map_err(damaged)?,
+        },
+        ordinal: row.get("ordinal")?,
+    })
+}
+
+/// Keeps the rules of rooms, new ones and changed ones.
+pub(crate) async fn put(tx: &mut Tx<'_>, rooms: &[(&str, &Rules)], now: Time) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = rooms
+        .iter()
+        .map(|(room_id, rules)| {
+            let levels = rules
+                .power_levels
+                .as_ref()
+                .map(|levels| Content::of(levels).as_str().to_owned());
+            vec![
+                room_id.to_value(),
+                Value::Integer(i64::from(stream_of(room_id))),
+                rules.creator.to_value(),
+                rules.join_rule.as_str().to_value(),
+                rules.history_visibility.as_str().to_value(),
+                levels.to_value().into_owned(),
+                now.to_value(),
+            ]
+        })
+        .collect();
+    tx.query_values(PUT, &rows, PUT_AFTER).await.map(drop)
+}
+
+/// Keeps how far rooms have come: (room, position, ordinal).
+pub(crate) async fn put_activity(tx: &mut Tx<'_>, rooms: &[(&str, i64, i64)]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = rooms
+        .iter()
+        .map(|(room_id, position, ordinal)| vec![room_id.to_value(), position.to_value(), ordinal.to_value()])
+        .collect();
+    tx.query_values(PUT_ACTIVITY, &rows, PUT_ACTIVITY_AFTER)
+        .await
+        .map(drop)
+}
+
+/// The room of a pair: the one that is named already, or else `room_id` from now on.
+pub(crate) async fn claim_direct(tx: &mut Tx<'_>, pair: &[u8], room_id: &str) -> Result<String, StoreError> {
+    tx.query_one(CLAIM_DIRECT, &[&pair, &room_id])
+        .await?
+        .get("room_id")
+}
+
+/// Names another room for a pair.
+pub(crate) async fn replace_direct(tx: &mut Tx<'_>, pair: &[u8], room_id: &str) -> Result<(), StoreError> {
+    tx.execute(REPLACE_DIRECT, &[&pair, &room_id]).await.map(drop)
+}
+
+/// The creator of a room, when there is such a room.
+pub(crate) async fn creator(tx: &mut Tx<'_>, room_id: &str) -> Result<Option<PersonId>, StoreError> {
+    Ok(find(tx, &[room_id]).await?.pop().map(|room| room.rules.creator))
+}
