@@ -91,7 +91,6 @@ impl TestApp {
     }
 
     /// The router with its layers, for a server or a client of one's own.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

@@ -156,7 +156,7 @@ struct Person {
 }
 
 impl Person {
-    fn of(identity: &Identity, person: model::Person) -> Self {
+    fn of(identity: &Identity, person: &model::Person) -> Self {
         Self {
             person_id: person.id,
             user_id: identity.user_id(person.id),
@@ -176,7 +176,7 @@ impl SessionTokens {
             expires_at: session.expires_at,
             device_id: session.device_id.as_str().to_owned(),
             session_id: session.session_id,
-            person: Person::of(identity, session.person),
+            person: Person::of(identity, &session.person),
         }
     }
 }
@@ -299,7 +299,7 @@ async fn show_me(
         .read(async move |tx: &mut Tx<'_>| ops::find_person(tx, actor.person).await)
         .await?
         .ok_or(IdentityError::NoSuchPerson)?;
-    Ok(Json(Person::of(&identity, person)))
+    Ok(Json(Person::of(&identity, &person)))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -323,7 +323,7 @@ async fn change_me(
         .store
         .write_unkeyed(async move |tx: &mut Tx<'_>| ops::set_display_name(tx, &actor, &name).await)
         .await?;
-    Ok(Json(Person::of(&identity, person)))
+    Ok(Json(Person::of(&identity, &person)))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -129,7 +129,7 @@ pub(crate) struct CodeSignIn {
 /// How a sign-in with a code ended. A wrong code is an outcome, not an error, because its try must be counted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum CodeSignInOutcome {
-    SignedIn(Opened),
+    SignedIn(Box<Opened>),
     WrongCode,
     DisplayNameNeeded,
 }
@@ -168,7 +168,7 @@ pub(crate) async fn sign_in_with_code(
     };
     store::use_code(tx, code.id).await?;
     let opened = open_session(tx, person, sign_in.session_id, &sign_in.device, now).await?;
-    Ok(CodeSignInOutcome::SignedIn(opened))
+    Ok(CodeSignInOutcome::SignedIn(Box::new(opened)))
 }
 
 /// Opens a session for a person whose sign-in was checked.
@@ -202,7 +202,7 @@ pub(crate) async fn open_session(
 /// How a refresh ended. A token used twice is an outcome, not an error, because it ends the session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum RefreshOutcome {
-    Refreshed(Opened),
+    Refreshed(Box<Opened>),
     Ended(Vec<SessionId>),
     Unknown,
 }
@@ -236,11 +236,11 @@ pub(crate) async fn refresh(
         .await?
         .ok_or(IdentityError::NoSuchPerson)?;
     let ended = Vec::new();
-    Ok(RefreshOutcome::Refreshed(Opened {
+    Ok(RefreshOutcome::Refreshed(Box::new(Opened {
         person,
         session,
         ended,
-    }))
+    })))
 }
 
 /// The actor's sessions, newest first.

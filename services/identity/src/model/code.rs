@@ -21,7 +21,7 @@ pub const CODE_TRIES_MAX: u32 = 5;
 pub const CODES_COUNTED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// A code as it is kept: its keyed hash, never itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
     /// Its id.
     pub id: CodeId,

@@ -109,14 +109,11 @@ fn a_code_is_right_once_in_time_and_within_five_tries() {
     assert_eq!(judge_code(Some(&code), false, NOW), CodeVerdict::Wrong);
     assert_eq!(judge_code(None, true, NOW), CodeVerdict::None);
     assert_eq!(judge_code(Some(&code), true, NOW + CODE_LIFE), CodeVerdict::None);
-    let used = Code {
-        used: true,
-        ..code.clone()
-    };
+    let used = Code { used: true, ..code };
     assert_eq!(judge_code(Some(&used), true, NOW), CodeVerdict::None);
     let last = Code {
         tries: CODE_TRIES_MAX - 1,
-        ..code.clone()
+        ..code
     };
     assert_eq!(judge_code(Some(&last), true, NOW), CodeVerdict::Right);
     let over = Code {

@@ -1,0 +1,87 @@
+//! Who stands behind an access token, without a look into the store for each request.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use haechi_base::{Actor, SessionId, Time};
+use haechi_http::{AuthenticationError, Authenticator};
+use haechi_store::{StoreError, Tx};
+
+use super::Identity;
+use crate::secret::Claims;
+use crate::session_cache::Known;
+use crate::store;
+
+/// The time after which a session's last use is written down anew.
+const TOUCH_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// How long a request waits for the store to tell whether its session lives.
+const SESSION_READ_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Identity {
+    async fn actor_of(&self, token: &str) -> Result<Actor, AuthenticationError> {
+        let claims = self
+            .0
+            .tokens
+            .verify_access_token(token)
+            .ok_or(AuthenticationError::Unknown)?;
+        if claims.is_over(self.0.context.now()) {
+            return Err(AuthenticationError::Expired);
+        }
+        let known = match self.0.sessions.get(claims.session()) {
+            Some(known) => known,
+            None => self.look_up(&claims).await?,
+        };
+        match known {
+            Known::Alive { role } => Ok(claims.into_actor(Some(role))),
+            Known::Ended => Err(AuthenticationError::Unknown),
+            Known::Unsure => Ok(claims.into_actor(None)),
+        }
+    }
+
+    /// Reads the session and remembers it. During an outage the signature alone decides: people who are signed
+    /// in stay so, and each request would otherwise wait for a store that does not answer.
+    async fn look_up(&self, claims: &Claims) -> Result<Known, StoreError> {
+        let (id, now) = (claims.session(), self.0.context.now());
+        let reading = self
+            .0
+            .context
+            .store
+            .read(async move |tx: &mut Tx<'_>| store::find_session_and_role(tx, id).await);
+        let known = match tokio::time::timeout(SESSION_READ_TIMEOUT, reading).await {
+            Ok(Ok(Some((session, role)))) if now < session.expires_at => {
+                let used_generation = session.used_generation.max(claims.generation());
+                let is_new = used_generation > session.used_generation;
+                if is_new || now.since(session.last_used_at) >= TOUCH_AFTER {
+                    self.touch(id, used_generation, now);
+                }
+                Known::Alive { role }
+            }
+            Ok(Ok(_)) => Known::Ended,
+            Ok(Err(StoreError::Unavailable(_) | StoreError::Unknown(_))) | Err(_) => Known::Unsure,
+            Ok(Err(error)) => return Err(error),
+        };
+        Ok(self.0.sessions.learn(id, known))
+    }
+
+    /// Writes down that a session is in use, beside the request: losing it does no harm.
+    fn touch(&self, id: SessionId, used_generation: u32, now: Time) {
+        let store = self.0.context.store.clone();
+        tokio::spawn(async move {
+            let touched = store
+                .write_unkeyed(async move |tx: &mut Tx<'_>| {
+                    store::touch_session(tx, id, used_generation, now).await
+                })
+                .await;
+            if let Err(error) = touched {
+                tracing::debug!(%error, "a session's use was not written down");
+            }
+        });
+    }
+}
+
+impl Authenticator for Identity {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Actor, AuthenticationError>> {
+        Box::pin(self.actor_of(token))
+    }
+}

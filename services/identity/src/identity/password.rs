@@ -1,0 +1,126 @@
+//! Passwords: hashed and checked outside of transactions, few at a time.
+
+use haechi_base::{Actor, PersonId, SessionId};
+use haechi_store::{Tx, WriteKey};
+
+use super::{Identity, Result, end_after_commit};
+use crate::model::{DeviceRequest, IdentityError, Password, PhoneNumber, SignedInSession};
+use crate::{ops, secret, store};
+
+/// A person who signs in with a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSubject {
+    /// By user id.
+    Person(PersonId),
+    /// By number.
+    Phone(PhoneNumber),
+}
+
+impl Identity {
+    /// Signs in with a password.
+    ///
+    /// # Errors
+    /// [`IdentityError::WrongPassword`] (also when there is no such person, or none with a password),
+    /// [`IdentityError::TooMany`], [`IdentityError::Store`].
+    pub async fn sign_in_with_password(
+        &self,
+        subject: PasswordSubject,
+        password: Password,
+        device: DeviceRequest,
+    ) -> Result<SignedInSession> {
+        let found = self
+            .0
+            .context
+            .store
+            .read(async move |tx: &mut Tx<'_>| {
+                let person = match &subject {
+                    PasswordSubject::Person(id) => ops::find_person(tx, *id).await?,
+                    PasswordSubject::Phone(phone) => ops::find_by_phone(tx, phone).await?,
+                };
+                let Some(person) = person else {
+                    return Ok::<_, IdentityError>(None);
+                };
+                let hash = store::password_hash(tx, person.id).await?.flatten();
+                Ok(Some((person, hash)))
+            })
+            .await?;
+        let Some((person, Some(hash))) = found else {
+            // As long as a real try takes, so that the time does not tell who has signed up.
+            self.hash(password).await?;
+            return Err(IdentityError::WrongPassword);
+        };
+        if !self.is_password(person.id, password, hash).await? {
+            return Err(IdentityError::WrongPassword);
+        }
+        let now = self.0.context.now();
+        let id = SessionId::new(now);
+        let cache = self.0.sessions.clone();
+        let opened = self
+            .0
+            .context
+            .store
+            .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
+                let opened = ops::open_session(tx, person.clone(), id, &device, now).await?;
+                end_after_commit(tx, &cache, opened.ended.clone());
+                Ok::<_, IdentityError>(opened)
+            })
+            .await?;
+        self.give_tokens(opened, now)
+    }
+
+    async fn is_password(&self, person: PersonId, password: Password, hash: String) -> Result<bool> {
+        self.0
+            .passwords
+            .check(&person)
+            .map_err(|retry_after| IdentityError::TooMany { retry_after })?;
+        self.hashing(move || secret::verify_password(&password, &hash))
+            .await
+    }
+
+    async fn hash(&self, password: Password) -> Result<String> {
+        self.hashing(move || secret::hash_password(&password)).await?
+    }
+
+    /// Runs what takes a core for a while on a thread of its own, few at a time.
+    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let inside = |error: &dyn std::fmt::Display| IdentityError::Internal(error.to_string());
+        let _permit = self.0.hashing.acquire().await.map_err(|error| inside(&error))?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| inside(&error))
+    }
+
+    /// Gives the actor a password, or another one: then the one they have must be said.
+    ///
+    /// # Errors
+    /// [`IdentityError::WrongPassword`], [`IdentityError::TooMany`], [`IdentityError::NoSuchPerson`],
+    /// [`IdentityError::Store`].
+    pub async fn set_password(
+        &self,
+        actor: &Actor,
+        password: Password,
+        current: Option<Password>,
+    ) -> Result<()> {
+        let person = actor.person;
+        let present = self
+            .0
+            .context
+            .store
+            .read(async move |tx: &mut Tx<'_>| store::password_hash(tx, person).await)
+            .await?
+            .ok_or(IdentityError::NoSuchPerson)?;
+        if let Some(hash) = present {
+            let current = current.ok_or(IdentityError::WrongPassword)?;
+            if !self.is_password(person, current, hash).await? {
+                return Err(IdentityError::WrongPassword);
+            }
+        }
+        let hash = self.hash(password).await?;
+        self.0
+            .context
+            .store
+            .write_unkeyed(async move |tx: &mut Tx<'_>| store::set_password_hash(tx, person, &hash).await)
+            .await?;
+        Ok(())
+    }
+}
