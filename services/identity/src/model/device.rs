@@ -1,5 +1,6 @@
 //! The device of a session, as Matrix names it.
 
+use std::fmt;
 use std::str::FromStr;
 
 use haechi_base::random;
@@ -62,6 +63,12 @@ impl FromStr for DeviceName {
 
 macro_rules! text {
     ($($type:ident),*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
         impl ToValue for $type {
             fn to_value(&self) -> Value<'_> {
                 self.0.to_value()

@@ -96,6 +96,12 @@ impl DisplayName {
     }
 }
 
+impl fmt::Display for DisplayName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 impl FromStr for DisplayName {
     type Err = IdentityError;
 
