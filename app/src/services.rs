@@ -44,6 +44,7 @@ impl Services {
             Arc::new(self.identity.clone()),
             Arc::new(self.chat.clone()),
             Arc::new(self.pay.clone()),
+            // `cargo xtask new-service` adds its line above this one.
         ]
     }
 

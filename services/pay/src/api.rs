@@ -246,7 +246,7 @@ impl Pay {
             .and_then(|id| people.get(&id))
             .map(|person| Counterparty {
                 user_id: self.identity.user_id(person.id),
-                display_name: person.display_name.to_string(),
+                display_name: person.display_name.as_str().to_owned(),
             });
         EntryDocument {
             entry_id: entry.entry_id,

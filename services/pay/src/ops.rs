@@ -30,10 +30,10 @@ pub enum PayError {
     ReceiverNotInRoom,
     /// The chat does not take the message, for one because the payer is not in the room.
     #[error(transparent)]
-    Chat(#[source] ChatError),
+    Chat(ChatError),
     /// Identity cannot say who somebody is.
     #[error(transparent)]
-    Identity(#[source] IdentityError),
+    Identity(IdentityError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -35,8 +35,8 @@ pub(super) async fn make(services: &Services) -> Result<()> {
         people.push(person);
     }
     if let [one, other] = people.as_slice() {
-        services.chat.add_friend(&acting(one), other.id).await?;
-        services.chat.add_friend(&acting(other), one.id).await?;
+        services.chat.befriend(&acting(one), other.id).await?;
+        services.chat.befriend(&acting(other), one.id).await?;
         let room_id = services.chat.open_direct(&acting(one), other.id).await?;
         talk(services, &people, &room_id).await?;
     }

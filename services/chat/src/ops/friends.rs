@@ -67,6 +67,14 @@ impl Chat {
         .await
     }
 
+    /// Puts a friend on the actor's list: for the program itself.
+    ///
+    /// # Errors
+    /// As [`Chat::add_friend`].
+    pub async fn befriend(&self, actor: &Actor, friend: PersonId) -> Result<(), ChatError> {
+        self.add_friend(actor, friend).await.map(drop)
+    }
+
     /// Puts a friend on the actor's list, by phone number.
     ///
     /// # Errors

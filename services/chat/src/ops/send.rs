@@ -28,6 +28,28 @@ impl Chat {
             .await
     }
 
+    /// Says something of the actor's in a room, as [`Chat::send_message`] does: for the program itself.
+    ///
+    /// # Errors
+    /// As [`Chat::send_message`].
+    pub async fn say(
+        &self,
+        actor: &Actor,
+        room_id: &str,
+        transaction_id: &str,
+        content: &serde_json::Value,
+    ) -> Result<String, ChatError> {
+        let content = Content::check(Content::of(content).as_str())?;
+        self.send_message(
+            actor,
+            room_id.to_owned(),
+            "m.room.message".to_owned(),
+            transaction_id,
+            content,
+        )
+        .await
+    }
+
     /// Takes a message back.
     ///
     /// # Errors
