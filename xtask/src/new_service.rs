@@ -136,7 +136,7 @@ const CHANGES: &[(&str, Change)] = &[
         let start = text[..position].rfind('\n').map_or(0, |newline| newline + 1);
         let indent = &text[start..position];
         let line = format!(
-            "{indent}Arc::new(haechi_{name}::{}::new(context.clone())),\n",
+            "{indent}Arc::new(haechi_{name}::{}::new(self.context.clone())),\n",
             type_name(name)
         );
         Ok(format!("{}{line}{}", &text[..start], &text[start..]))
@@ -224,15 +224,10 @@ mod tests {
         ];
         assert_eq!(changed(1, &app)[2], "haechi-gift.workspace = true");
         let mark = format!("        {MARK}");
-        let list = [
-            "    vec![",
-            "        Arc::new(haechi_pay::Pay::new(context.clone())),",
-            &mark,
-            "    ]",
-        ];
+        let list = ["    vec![", "        Arc::new(self.pay.clone()),", &mark, "    ]"];
         assert_eq!(
             changed(2, &list)[2],
-            "        Arc::new(haechi_gift::Gift::new(context.clone())),"
+            "        Arc::new(haechi_gift::Gift::new(self.context.clone())),"
         );
         assert_eq!(changed(2, &list)[3], mark);
     }

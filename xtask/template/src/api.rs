@@ -59,6 +59,7 @@ impl From<ItemError> for Problem {
 
 /// Add an item.
 #[utoipa::path(post, path = "/api/sample/items", tag = "sample", operation_id = "sample_add_item",
+    request_body = AddItem,
     responses((status = 201, body = ItemAnswer), (status = 422, body = ProblemDocument)))]
 async fn add_item(
     State(context): State<Context>,
