@@ -13,9 +13,6 @@ mod redaction;
 mod room;
 mod token;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use auth::authorise;
 pub(crate) use content::{Content, Mentions};
 pub(crate) use create_room::{InitialState, NewRoom, Preset, ROOM_VERSION, drafts_of_new_room, membership};

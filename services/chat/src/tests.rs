@@ -1,1 +1,123 @@
-//! Tests.
+//! Tests of chat: its rules, and its routes through the real router on both engines.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod abuse;
+mod content;
+mod direct;
+mod logins;
+mod media;
+mod membership;
+mod messages;
+mod names;
+mod posted;
+mod power;
+mod profile;
+mod state;
+mod sync;
+
+use std::sync::Arc;
+
+use haechi_identity::{Identity, IdentitySettings};
+use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring};
+use serde_json::{Value, json};
+
+use crate::Chat;
+
+/// The routes of chat and identity on a store, and the chat itself.
+async fn start(store: TestStore) -> (TestApp, Chat) {
+    let settings = IdentitySettings {
+        tries_per_caller_hourly: None,
+        codes_per_phone_hourly: u32::MAX,
+        ..IdentitySettings::default()
+    };
+    let mut chat = None;
+    let app = TestApp::start(store, |context| {
+        let identity = Identity::new(context.clone(), settings);
+        let service = chat.insert(Chat::new(context, identity.clone())).clone();
+        Wiring {
+            services: vec![Arc::new(identity.clone()), Arc::new(service)],
+            authenticator: Arc::new(identity),
+        }
+    })
+    .await;
+    (app, chat.unwrap())
+}
+
+/// A path of the specification.
+fn client(path: &str) -> String {
+    format!("/_matrix/client/v3/{path}")
+}
+
+/// A path segment with what a path cannot hold written out.
+fn segment(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+async fn get(app: &TestApp, who: &SignedUp, path: &str) -> TestResponse {
+    app.get(&client(path)).bearer(&who.access_token).send().await
+}
+
+async fn post(app: &TestApp, who: &SignedUp, path: &str, body: Value) -> TestResponse {
+    app.post(&client(path)).bearer(&who.access_token).json(body).send().await
+}
+
+async fn put(app: &TestApp, who: &SignedUp, path: &str, body: Value) -> TestResponse {
+    app.put(&client(path)).bearer(&who.access_token).json(body).send().await
+}
+
+/// Makes a room; returns its id as a path segment.
+async fn make_room(app: &TestApp, who: &SignedUp, wish: Value) -> String {
+    let made = post(app, who, "createRoom", wish).await.expect(200).json();
+    segment(made["room_id"].as_str().unwrap())
+}
+
+/// A room of several people, all of whom are in it.
+async fn make_room_of(app: &TestApp, host: &SignedUp, guests: &[&SignedUp]) -> String {
+    let invited: Vec<&str> = guests.iter().map(|guest| guest.user_id.as_str()).collect();
+    let room = make_room(app, host, json!({ "preset": "private_chat", "invite": invited })).await;
+    for guest in guests {
+        post(app, guest, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    }
+    room
+}
+
+/// Says something; returns the event's id.
+async fn say(app: &TestApp, who: &SignedUp, room: &str, transaction_id: &str, text: &str) -> String {
+    let path = format!("rooms/{room}/send/m.room.message/{transaction_id}");
+    let sent = put(app, who, &path, json!({ "msgtype": "m.text", "body": text })).await.expect(200).json();
+    sent["event_id"].as_str().unwrap().to_owned()
+}
+
+/// A sync that does not wait.
+async fn sync(app: &TestApp, who: &SignedUp, since: &str) -> Value {
+    get(app, who, &format!("sync?since={since}")).await.expect(200).json()
+}
+
+/// Asserts that the answer is the Matrix error of that status and code.
+fn assert_matrix_error(response: &TestResponse, status: u16, code: &str) {
+    assert_eq!(response.status.as_u16(), status, "{}: {}", response.label(), response.text());
+    let told = response.json();
+    assert_eq!(told["errcode"], code, "{}: {}", response.label(), response.text());
+    assert!(told["error"].is_string(), "{}", response.text());
+}
+
+/// The texts of the messages in a list of events.
+fn texts(events: &Value) -> Vec<String> {
+    let messages = events.as_array().unwrap().iter();
+    messages
+        .filter(|event| event["type"] == "m.room.message")
+        .map(|event| event["content"]["body"].as_str().unwrap_or("(none)").to_owned())
+        .collect()
+}
+
+/// The room's part of a sync.
+fn joined<'s>(sync: &'s Value, room: &str) -> &'s Value {
+    let rooms = sync["rooms"]["join"].as_object().unwrap();
+    let found = rooms.iter().find(|(room_id, _)| segment(room_id) == room);
+    found.map_or(&Value::Null, |(_, room)| room)
+}
