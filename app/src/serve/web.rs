@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 
 
 /// The files that `npm run build` made. A debug build reads them at run time.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../web/dist"]
+#[folder = "../web/dist"]
 #[allow_missing = true]
 struct Assets;
 
