@@ -1,5 +1,7 @@
 //! Logs: to standard error, by a filter, as text or as one JSON object a line.
 
+use std::io::IsTerminal;
+
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -13,7 +15,10 @@ use crate::settings::Settings;
 pub(crate) fn start(settings: &Settings) -> Result<()> {
     let text = settings.log();
     let filter = EnvFilter::try_new(text).with_context(|| format!("log {text:?} is no filter"))?;
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = if settings.log_json() {
         log.json().try_init()
     } else {

@@ -74,7 +74,9 @@ async fn round<C: LoadClient>(
 ) -> Result<(Server, Vec<C>)> {
     let (progress, mut seen) = watch::channel(0);
     let mut loads = JoinSet::new();
-    for (number, client) in clients.into_iter().enumerate() {
+    for (number, mut client) in clients.into_iter().enumerate() {
+        // The other kind's round may have killed the server since.
+        client.reconnect().await?;
         loads.spawn(load_until_killed(
             client,
             format!("{name}-{number}"),

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use haechi_bench::chat;
 use haechi_bench::client::Client;
 use haechi_bench::server::Server;
+use tokio::sync::watch;
 
 use crate::program::{FreshStore, binary, on_both_engines};
 
@@ -15,11 +16,11 @@ const END_WAIT: Duration = Duration::from_secs(15);
 async fn end_under_load(store: &FreshStore) -> Result<()> {
     let server = Server::start(&binary(), &store.url).await?;
     let address = server.address();
-    let mut writers = chat::writers(address, 0, 2).await?;
-    let (mut writer, reader) = (writers.remove(0), writers.remove(0));
-    writer.send("before", "a message before the end").await?;
+    let mut people = chat::writers(address, 0, 4).await?;
+    let reader = people.pop().context("four people were signed up")?;
+    let mut writer = people.remove(0);
 
-    // A long poll that would last a minute: it is answered early, not cut.
+    // A long poll in another room that would last a minute: it is answered early, not cut.
     let mut waiting = Client::connect(address).await?;
     waiting.set_token(&reader.person.access_token)?;
     let first = waiting.get("/_matrix/client/v3/sync").await?.success()?;
@@ -32,6 +33,7 @@ async fn end_under_load(store: &FreshStore) -> Result<()> {
             .get(&format!("/_matrix/client/v3/sync?timeout=60000&since={since}"))
             .await
     });
+    let (progress, mut seen) = watch::channel(0_u32);
     let load = tokio::spawn(async move {
         for number in 0_u32.. {
             if writer
@@ -42,9 +44,14 @@ async fn end_under_load(store: &FreshStore) -> Result<()> {
                 // Refused or closed between two requests; each that was taken was answered and noted.
                 return writer;
             }
+            progress.send_replace(number);
         }
         writer
     });
+    // Well under way, and the poll long parked.
+    tokio::time::timeout(END_WAIT, seen.wait_for(|number| *number >= 50))
+        .await
+        .context("no load")??;
     tokio::time::timeout(END_WAIT, server.stop())
         .await
         .context("the program did not end in time")??;
