@@ -4,54 +4,7 @@
  */
 
 export interface paths {
-    "/api/identity/gateway": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            /** @enum {string} */
-                            kind: "development" | "webhook";
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/codes": {
+    "/api/chat/direct": {
         parameters: {
             query?: never;
             header?: never;
@@ -60,396 +13,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        phone: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            code_request: string;
-                            /** Format: int64 */
-                            expires_at: number;
-                            development_code?: string | null;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    before?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["SessionSummary"][];
-                            next: string | null;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        phone: string;
-                        code: string;
-                        device_name: string;
-                        display_name?: string | null;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/sessions/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        refresh_token: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/sessions/{session_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    session_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/sessions/current": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/identity/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Person"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        display_name: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Person"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/identity/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        password: string;
-                        current_password?: string | null;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        post?: never;
+        /** Finds the one chat of two people, or makes it; both are in it afterwards. */
+        post: operations["open_direct"];
         delete?: never;
         options?: never;
         head?: never;
@@ -463,78 +28,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    before?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Friend"][];
-                            next: string | null;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Lists the people on one's list of friends. */
+        get: operations["list_friends"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        phone?: string | null;
-                        user_id?: string | null;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Friend"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Puts somebody on one's list of friends; one who is there already stays there. */
+        post: operations["add_friend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -551,41 +49,14 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    user_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Takes somebody off one's list of friends. */
+        delete: operations["remove_friend"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/chat/direct": {
+    "/api/identity/codes": {
         parameters: {
             query?: never;
             header?: never;
@@ -594,87 +65,183 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        user_id: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            room_id: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sends a one-time code to a number. */
+        post: operations["request_code"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/pay/wallet": {
+    "/api/identity/gateway": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Wallet"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Tells how codes reach phones here. */
+        get: operations["show_gateway"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells the person who they are here. */
+        get: operations["show_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes the person's display name. */
+        patch: operations["change_me"];
+        trace?: never;
+    };
+    "/api/identity/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the password with which Matrix clients sign in. */
+        put: operations["set_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists where the person is signed in, newest first. */
+        get: operations["list_sessions"];
+        put?: never;
+        /**
+         * Signs in with a code, or up: a new number needs a display name (409 `display-name-needed` says so, and the
+         *     code stays valid).
+         */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Signs this device out. */
+        delete: operations["end_current_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity/sessions/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives out the next pair of tokens. A refresh token that was used before ends its session. */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Signs one of the person's devices out. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pay/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came into and went out of the caller's wallet, newest first. */
+        get: operations["list_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pay/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums up the whole ledger: the sum is zero and every wallet is the sum of its entries. Administrators only. */
+        get: operations["check_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pay/topups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds money to somebody's wallet. Administrators only. */
+        post: operations["create_top_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -690,94 +257,23 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    "Idempotency-Key": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        to: string;
-                        amount: components["schemas"]["Money"];
-                        memo?: string | null;
-                        room_id?: string | null;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Transfer"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sends money to somebody, and tells of it in a chat when a room is named: both, or neither. */
+        post: operations["create_transfer"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/pay/entries": {
+    "/api/pay/wallet": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    before?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Entry"][];
-                            next: string | null;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** The caller's wallet. */
+        get: operations["find_wallet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -790,81 +286,307 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type: string;
-            title: string;
-            /** Format: int64 */
-            status: number;
-            detail?: string;
+        ChangeMeRequest: {
+            /** @description The name to go by from now on: 1 to 64 characters. */
+            display_name: string;
         };
-        Money: {
-            /** Format: int64 */
-            amount: number;
-            currency: string;
+        CodeAnswer: {
+            /** @description The id of the request. */
+            code_request: components["schemas"]["Id"];
+            /** @description When the code ends. */
+            expires_at: components["schemas"]["Time"];
+            /** @description The code itself, with the development gateway only. */
+            development_code?: string | null;
         };
-        Person: {
-            person_id: string;
-            user_id: string;
+        CodeRequest: {
+            /**
+             * @description The number, as people write it; without a country code it belongs to the operator's country.
+             * @example 010-1000-0001
+             */
             phone: string;
-            display_name: string;
-            /** @enum {string} */
-            role: "person" | "administrator";
-            /** Format: int64 */
-            created_at: number;
         };
-        Session: {
-            access_token: string;
-            refresh_token: string | null;
-            /** Format: int64 */
-            expires_at: number;
-            device_id: string;
-            session_id: string;
-            person: components["schemas"]["Person"];
-        };
-        SessionSummary: {
-            session_id: string;
-            device_id: string;
-            device_name: string;
-            /** Format: int64 */
-            created_at: number;
-            /** Format: int64 */
-            last_used_at: number;
-            current: boolean;
-        };
-        Friend: {
-            person_id: string;
-            user_id: string;
-            display_name: string;
-            avatar_url?: string | null;
-        };
-        Transfer: {
-            transfer_id: string;
-            from: string | null;
-            to: string;
-            amount: components["schemas"]["Money"];
-            memo: string | null;
-            room_id: string | null;
-            event_id: string | null;
-            /** Format: int64 */
-            created_at: number;
-        };
+        /** @description Somebody on the other side of an entry. */
         Counterparty: {
             user_id: string;
             display_name: string;
         };
-        Entry: {
-            entry_id: string;
-            transfer_id: string;
-            /** @enum {string} */
-            kind: "transfer" | "top_up";
-            amount: components["schemas"]["Money"];
-            counterparty: components["schemas"]["Counterparty"] | null;
-            memo: string | null;
-            /** Format: int64 */
-            created_at: number;
+        /**
+         * @description An ISO 4217 currency, by its three-letter code.
+         * @example KRW
+         */
+        Currency: string;
+        /** @description With whom. */
+        DirectRequest: {
+            /** @description The other person. */
+            user_id: string;
         };
-        Wallet: {
-            account_id: string;
+        /** @description The room of the two. */
+        DirectRoom: {
+            /** @description Its id. */
+            room_id: string;
+        };
+        /** @description One line of a wallet's history. */
+        EntryDocument: {
+            entry_id: components["schemas"]["Id"];
+            transfer_id: components["schemas"]["Id"];
+            kind: components["schemas"]["TransferKind"];
+            /** @description Positive: received. Negative: paid. */
+            amount: components["schemas"]["Money"];
+            counterparty?: components["schemas"]["Counterparty"] | null;
+            memo?: string | null;
+            created_at: components["schemas"]["Time"];
+        };
+        /** @description A friend. */
+        Friend: {
+            /** @description The person. */
+            person_id: components["schemas"]["Id"];
+            /**
+             * @description The person as Matrix names them.
+             * @example @0193a0b0c0d07000800000000000000a:localhost
+             */
+            user_id: string;
+            /** @description The name they go by. */
+            display_name: string;
+            /** @description Their picture, as an `mxc://` URI. */
+            avatar_url?: string | null;
+        };
+        /** @description How codes reach phones here. */
+        Gateway: {
+            /** @description `development` shows codes on the page instead of sending them. */
+            kind: components["schemas"]["GatewayKind"];
+        };
+        /**
+         * @description The kind of a gateway, which the sign-in page shows a hint for.
+         * @enum {string}
+         */
+        GatewayKind: "development" | "webhook";
+        /** Format: uuid */
+        Id: string;
+        /** @description What the whole ledger must show at any moment. */
+        LedgerCheck: {
+            /**
+             * Format: int64
+             * @description How many entries there are.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description The sum of all entries: zero.
+             */
+            sum: number;
+            /**
+             * Format: int64
+             * @description Wallets whose balance is not the sum of their entries: none.
+             */
+            wallets_out_of_balance: number;
+        };
+        /** @description An amount of one currency, in minor units. May be negative: a ledger entry that takes away. */
+        Money: {
+            /**
+             * Format: int64
+             * @description Minor units: 5000 is 5,000 won or 50.00 euros.
+             */
+            amount: number;
+            /** @description The currency. */
+            currency: components["schemas"]["Currency"];
+        };
+        /** @description Whom to put on the list: by number or by user id. */
+        NewFriend: {
+            /**
+             * @description Their number, as people write it.
+             * @example 010-1000-0002
+             */
+            phone?: string | null;
+            /** @description Or their user id. */
+            user_id?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_EntryDocument: {
+            /** @description The items. */
+            items: {
+                entry_id: components["schemas"]["Id"];
+                transfer_id: components["schemas"]["Id"];
+                kind: components["schemas"]["TransferKind"];
+                /** @description Positive: received. Negative: paid. */
+                amount: components["schemas"]["Money"];
+                counterparty?: components["schemas"]["Counterparty"] | null;
+                memo?: string | null;
+                created_at: components["schemas"]["Time"];
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_Friend: {
+            /** @description The items. */
+            items: {
+                /** @description The person. */
+                person_id: components["schemas"]["Id"];
+                /**
+                 * @description The person as Matrix names them.
+                 * @example @0193a0b0c0d07000800000000000000a:localhost
+                 */
+                user_id: string;
+                /** @description The name they go by. */
+                display_name: string;
+                /** @description Their picture, as an `mxc://` URI. */
+                avatar_url?: string | null;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_SessionItem: {
+            /** @description The items. */
+            items: {
+                /** @description The session. */
+                session_id: components["schemas"]["Id"];
+                /** @description The device, as Matrix names it. */
+                device_id: string;
+                /** @description What it was called at the sign-in. */
+                device_name: string;
+                /** @description When the person signed in. */
+                created_at: components["schemas"]["Time"];
+                /** @description When it was last used, give or take ten minutes. */
+                last_used_at: components["schemas"]["Time"];
+                /** @description Whether it is the one that asks. */
+                current: boolean;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
+        };
+        PasswordRequest: {
+            /** @description The new password: 8 to 256 characters. */
+            password: string;
+            /** @description The password until now, if there is one. */
+            current_password?: string | null;
+        };
+        /** @description A person, as they see themselves. */
+        Person: {
+            /** @description The id. */
+            person_id: components["schemas"]["Id"];
+            /** @description The Matrix user id. */
+            user_id: string;
+            /** @description The number in E.164. */
+            phone: string;
+            /** @description The name they go by. */
+            display_name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /** @description When they signed up. */
+            created_at: components["schemas"]["Time"];
+        };
+        /** @description The JSON of a [`Problem`] (RFC 9457 section 3.1). */
+        Problem: {
+            /** @description `/problems/SLUG`: the kind of problem, the same on every occasion. */
+            type: string;
+            /** @description The kind in words. */
+            title: string;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description What was wrong this time. */
+            detail: string;
+        };
+        RefreshRequest: {
+            /** @description The newest refresh token. */
+            refresh_token: string;
+        };
+        /**
+         * @description What a person may do beyond their own affairs.
+         * @enum {string}
+         */
+        Role: "person" | "administrator";
+        /** @description A device that is signed in. */
+        SessionItem: {
+            /** @description The session. */
+            session_id: components["schemas"]["Id"];
+            /** @description The device, as Matrix names it. */
+            device_id: string;
+            /** @description What it was called at the sign-in. */
+            device_name: string;
+            /** @description When the person signed in. */
+            created_at: components["schemas"]["Time"];
+            /** @description When it was last used, give or take ten minutes. */
+            last_used_at: components["schemas"]["Time"];
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+        };
+        /** @description A signed-in device: what a client keeps. */
+        SessionTokens: {
+            /** @description Goes into `Authorization: Bearer`, here and on the Matrix routes. */
+            access_token: string;
+            /** @description Buys the next pair of tokens, once. */
+            refresh_token?: string | null;
+            /** @description When the access token ends. */
+            expires_at: components["schemas"]["Time"];
+            /** @description The device, as Matrix names it. */
+            device_id: string;
+            /** @description The session. */
+            session_id: components["schemas"]["Id"];
+            /** @description Who signed in. */
+            person: components["schemas"]["Person"];
+        };
+        SignInRequest: {
+            /** @description The number the code was sent to. */
+            phone: string;
+            /**
+             * @description The six digits.
+             * @example 123456
+             */
+            code: string;
+            /**
+             * @description What the person will read in the list of their devices.
+             * @example Firefox on Linux
+             */
+            device_name: string;
+            /** @description The name a new person goes by. Ignored for a person who is known. */
+            display_name?: string | null;
+        };
+        /**
+         * Format: int64
+         * @description A moment: microseconds since 1970-01-01T00:00:00Z, without leap seconds.
+         */
+        Time: number;
+        /** @description Money to be added to a wallet. */
+        TopUpBody: {
+            /** @description The receiver's user id, `@...:server`. */
+            to: string;
+            amount: components["schemas"]["Money"];
+        };
+        /** @description Money to be sent to somebody. */
+        TransferBody: {
+            /** @description The receiver's user id, `@...:server`. */
+            to: string;
+            amount: components["schemas"]["Money"];
+            /** @description At most 140 characters. */
+            memo?: string | null;
+            /** @description A room that both are in: a message there tells of the transfer. */
+            room_id?: string | null;
+        };
+        /** @description A movement of money that was done. */
+        TransferDocument: {
+            transfer_id: components["schemas"]["Id"];
+            /** @description Who paid; null for a top-up. */
+            from?: string | null;
+            to: string;
+            amount: components["schemas"]["Money"];
+            memo?: string | null;
+            room_id?: string | null;
+            /** @description The message in the room. */
+            event_id?: string | null;
+            created_at: components["schemas"]["Time"];
+        };
+        /**
+         * @description Why money moved.
+         * @enum {string}
+         */
+        TransferKind: "transfer" | "top_up";
+        /** @description A person's wallet. */
+        WalletDocument: {
+            account_id: components["schemas"]["Id"];
             balance: components["schemas"]["Money"];
         };
     };
@@ -875,4 +597,420 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    open_direct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectRoom"];
+                };
+            };
+        };
+    };
+    list_friends: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Friend"];
+                };
+            };
+        };
+    };
+    add_friend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFriend"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Friend"];
+                };
+            };
+        };
+    };
+    remove_friend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The friend's user id */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    request_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeAnswer"];
+                };
+            };
+        };
+    };
+    show_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    show_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+        };
+    };
+    change_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeMeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+        };
+    };
+    set_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SessionItem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionTokens"];
+                };
+            };
+        };
+    };
+    end_current_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionTokens"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: components["schemas"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_entries: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EntryDocument"];
+                };
+            };
+        };
+    };
+    check_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerCheck"];
+                };
+            };
+        };
+    };
+    create_top_up: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same request sent again with it is done once. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TopUpBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferDocument"];
+                };
+            };
+        };
+    };
+    create_transfer: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same request sent again with it is done once. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferDocument"];
+                };
+            };
+        };
+    };
+    find_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletDocument"];
+                };
+            };
+        };
+    };
+}
