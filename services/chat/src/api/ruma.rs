@@ -101,7 +101,9 @@ async fn read<S: Send + Sync, T: IncomingRequest>(mut request: Request, state: &
     if has_nul(&body) {
         return Err(MatrixError::bad_json("the body holds the character U+0000"));
     }
-    let mut plain = http::Request::new(body.as_ref());
+    // Some clients send nothing where all fields may be left out.
+    let body = if body.is_empty() { b"{}".as_slice() } else { body.as_ref() };
+    let mut plain = http::Request::new(body);
     *plain.method_mut() = method;
     *plain.uri_mut() = uri;
     *plain.headers_mut() = headers;
