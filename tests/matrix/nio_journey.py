@@ -150,7 +150,10 @@ async def leave(minji, joon, room_id):
     expect(await joon.room_leave(room_id), nio.RoomLeaveResponse)
     refused = await joon.room_send(room_id, "m.room.message", {"msgtype": "m.text", "body": "still here?"})
     same(expect(refused, nio.RoomSendError).status_code, "M_FORBIDDEN", "a message after leaving")
+    token = joon.access_token
     expect(await joon.logout(), nio.LogoutResponse)
+    # nio forgets the token with the session; a thief of it would not.
+    joon.access_token = token
     refused = await joon.whoami()
     same(expect(refused, nio.WhoamiError).status_code, "M_UNKNOWN_TOKEN", "a request after signing out")
 
