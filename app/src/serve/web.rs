@@ -52,12 +52,6 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let tag = format!("\"{tag}\"");
-    if asked
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
-    {
-        return StatusCode::NOT_MODIFIED.into_response();
-    }
     // Vite names what lies in /assets after its content; the rest keeps its name and is asked for again.
     let caching = if path.starts_with("/assets/") {
         "public, max-age=31536000, immutable"
@@ -65,7 +59,15 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         "no-cache"
     };
     let kind = file.metadata.mimetype().to_owned();
-    let mut response = file.data.into_owned().into_response();
+    let is_known = asked
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    // A 304 says the same of the page as its 200 did: browsers take its headers for the page they kept.
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        file.data.into_owned().into_response()
+    };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
