@@ -4,15 +4,14 @@ mod documents;
 mod health;
 mod metrics;
 mod router;
+mod server;
 mod web;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
-use axum::serve::ListenerExt;
 use haechi_service::CancellationToken;
 use haechi_store::job::JobRunner;
 use tokio::net::TcpListener;
@@ -51,7 +50,6 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     writeln!(std::io::stdout(), "haechi listens on http://{address}")?;
     tracing::info!(%address, store = ?services.context.store, "serving");
     serve_until_told(listener, router, &shutdown).await?;
-    shutdown.cancel();
     jobs.await?;
     tracing::info!("ended");
     Ok(())
@@ -85,37 +83,18 @@ async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
     Ok(())
 }
 
+/// Serves until the word to end comes, and cancels `shutdown` then: long polls are answered at once.
 async fn serve_until_told(listener: TcpListener, router: Router, shutdown: &CancellationToken) -> Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small: waiting to fill a packet would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let told = {
-        let shutdown = shutdown.clone();
-        async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tracing::info!("told to end: answering what is under way");
-            // Long polls are answered at once; the server takes no new connections from here on.
-            shutdown.cancel();
+    let serving = server::serve(listener, router, shutdown.clone(), DRAIN_DURATION_MAX);
+    let told = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        tracing::info!("told to end: answering what is under way");
+        shutdown.cancel();
     };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = async { axum::serve(listener, service).with_graceful_shutdown(told).await };
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN_DURATION_MAX).await;
-    };
-    tokio::select! {
-        served = serving => Ok(served?),
-        () = drained => {
-            tracing::warn!("some requests did not end in time and are cut");
-            Ok(())
-        }
-    }
+    tokio::join!(serving, told);
+    Ok(())
 }

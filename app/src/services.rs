@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
 use haechi_chat::Chat;
-use haechi_identity::{Country, Development, Identity, IdentitySettings, Webhook};
+use haechi_identity::{CodeGateway, Country, Development, Identity, IdentitySettings, Webhook};
 use haechi_pay::Pay;
 use haechi_service::{Context, JobHandler, JobOutcome, Service};
 use haechi_store::{Migrations, Tx, forget_keys};
@@ -80,13 +80,16 @@ fn forget_old_keys(context: &Context) -> JobHandler {
 }
 
 fn identity_settings(settings: &Settings) -> Result<IdentitySettings> {
-    let mut chosen = IdentitySettings::default();
-    chosen.gateway = match settings.code_gateway()? {
+    let gateway: Arc<dyn CodeGateway> = match settings.code_gateway()? {
         CodeGatewaySetting::Development => Arc::new(Development),
         CodeGatewaySetting::Webhook(url) => {
             let token = std::env::var("HAECHI_CODE_GATEWAY_TOKEN").ok();
             Arc::new(Webhook::new(&url, token.as_deref()).context("code-gateway")?)
         }
+    };
+    let mut chosen = IdentitySettings {
+        gateway,
+        ..IdentitySettings::default()
     };
     if let Some(code) = settings.country() {
         chosen.country = code

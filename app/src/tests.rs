@@ -1,1 +1,116 @@
-//! Tests of the wiring.
+//! Tests of the wiring: what a node serves besides its services, and that all of them are there.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::services::Services;
+use crate::settings::Settings;
+
+/// A whole node on an embedded store that goes with the folder.
+async fn node() -> (Router, Services, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::on_store(&format!("sqlite:{}", folder.path().join("store").display()));
+    let services = crate::program::open(&settings, settings.listen()).unwrap();
+    services
+        .context
+        .store
+        .migrate(&services.migrations())
+        .await
+        .unwrap();
+    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let router = crate::serve::router(&services, &settings, metrics);
+    (router, services, folder)
+}
+
+async fn get(router: &Router, path: &str) -> (StatusCode, HeaderMap, String) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (parts.status, parts.headers, text)
+}
+
+#[tokio::test]
+async fn a_node_says_how_it_is() {
+    let (router, _services, _folder) = node().await;
+    for (path, word) in [("/health/live", "live"), ("/health/ready", "ready")] {
+        let (status, _, text) = get(&router, path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        let health: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&health["status"], &health["degraded"]),
+            (&word.into(), &false.into())
+        );
+    }
+    assert_eq!(get(&router, "/metrics").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_page_about_the_routes_may_load_what_it_needs() {
+    let (router, _services, _folder) = node().await;
+    let (status, headers, page) = get(&router, "/api/docs/").await;
+    assert_eq!(status, StatusCode::OK);
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self'"), "{policy}");
+    // Its policy allows no script in the page itself, so there must be none.
+    assert!(
+        page.contains("<script src=") && !page.contains("<script>"),
+        "{page}"
+    );
+    let (status, headers, _) = get(&router, "/api/docs/swagger-ui-bundle.js").await;
+    assert_eq!(
+        (status, &headers["content-type"]),
+        (StatusCode::OK, &"text/javascript".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn the_document_names_every_service_and_says_who_may_call() {
+    let (router, services, _folder) = node().await;
+    let (_, _, text) = get(&router, "/api/openapi.json").await;
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(document["security"][0]["bearer"], Value::Array(Vec::new()));
+    let paths = document["paths"].as_object().unwrap();
+    for service in services.all() {
+        let start = format!("/api/{}/", service.name());
+        assert!(paths.keys().any(|path| path.starts_with(&start)), "no {start}");
+    }
+    assert_eq!(
+        serde_json::to_value(crate::serve::document(&services.all())).unwrap(),
+        document
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_and_a_page_is_the_app() {
+    let (router, _services, _folder) = node().await;
+    for path in [
+        "/api/nothing",
+        "/health/nothing",
+        "/.well-known/nothing",
+        "/assets/nothing.js",
+    ] {
+        let (status, headers, text) = get(&router, path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {text}");
+        assert_eq!(headers["content-type"], "application/problem+json", "{path}");
+    }
+    let (status, headers, text) = get(&router, "/_matrix/nothing").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(headers["content-type"], "application/json");
+    assert!(text.contains("M_UNRECOGNIZED"), "{text}");
+    for path in ["/", "/chats/!room:localhost"] {
+        let (status, headers, _) = get(&router, path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(
+            headers["content-type"].to_str().unwrap().starts_with("text/html"),
+            "{path}"
+        );
+    }
+}

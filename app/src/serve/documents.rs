@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::middleware::map_response;
+use axum::response::Response;
 use haechi_http::ProblemDocument;
 use haechi_service::{OpenApiRouter, Service};
 use utoipa::Modify;
@@ -10,6 +14,10 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_swagger_ui::SwaggerUi;
+
+/// What the page may load: what lies beside it. Its pictures are data in its style sheet.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -50,7 +58,14 @@ pub(crate) fn document(services: &[Arc<dyn Service>]) -> OpenApi {
 
 /// `/api/openapi.json` and the page `/api/docs`.
 pub(super) fn router(document: &OpenApi) -> Router {
-    SwaggerUi::new("/api/docs")
+    let page: Router = SwaggerUi::new("/api/docs")
         .url("/api/openapi.json", document.clone())
-        .into()
+        .into();
+    page.layer(map_response(let_the_page_run))
+}
+
+async fn let_the_page_run(mut response: Response) -> Response {
+    let policy = HeaderValue::from_static(PAGE_POLICY);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }

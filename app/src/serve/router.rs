@@ -1,14 +1,11 @@
 //! All routes of a node: those of the services, and those about the node itself.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::map_request;
 use axum::routing::get;
-use haechi_http::{HttpLimits, Peer, Rate, layers};
+use haechi_http::{HttpLimits, Rate, layers};
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
 
 use super::{documents, health, web};
 use crate::services::Services;
@@ -29,7 +26,7 @@ pub(crate) fn router(services: &Services, settings: &Settings, metrics: Promethe
         .merge(health::router(services.context.store.clone()))
         .route("/metrics", get(move || async move { metrics.render() }))
         .fallback(web::asset);
-    layers(routes, &limits, Arc::new(services.identity.clone()), styles).layer(map_request(note_peer))
+    layers(routes, &limits, Arc::new(services.identity.clone()), styles)
 }
 
 fn rates(settings: &Settings) -> HttpLimits {
@@ -50,10 +47,4 @@ fn rates(settings: &Settings) -> HttpLimits {
         stranger_rate: rate,
         ..limits
     }
-}
-
-/// Tells the layers who is at the other end of the connection.
-async fn note_peer(ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
-    request.extensions_mut().insert(Peer(address.ip()));
-    request
 }

@@ -1,0 +1,215 @@
+//! The HTTP/1.1 server: so many connections and no more, none that says nothing, and an end in good order.
+//!
+//! axum's own server has no time limit on a client that connects and then sends nothing, and none on how many do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use haechi_http::Peer;
+use haechi_service::CancellationToken;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::Service as _;
+
+/// Connections at the same time; the next one waits in the kernel's queue. Each takes some 20 KB.
+const CONNECTIONS_MAX: usize = 50_000;
+
+/// File descriptors that are not connections: the store, the log, what a library opens.
+const OTHER_FILES: u64 = 256;
+
+/// How long a client may take for the head of a request, and how long a connection may rest between two.
+const HEAD_DURATION_MAX: Duration = Duration::from_secs(75);
+
+/// Largest head of a request, in bytes.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long to wait when a connection cannot be accepted: file descriptors come back as others end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` is cancelled. Then it accepts nothing more, ends connections that rest, answers the
+/// requests under way, and cuts what has not ended after `drain_duration_max`.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+    drain_duration_max: Duration,
+) {
+    let places = Arc::new(Semaphore::new(connections_max()));
+    let graceful = GracefulShutdown::new();
+    let accepting = async {
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    let connection = Connection {
+                        stream,
+                        address,
+                        router: router.clone(),
+                        place,
+                    };
+                    tokio::spawn(connection.serve(graceful.watcher()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+    if tokio::time::timeout(drain_duration_max, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time and are cut");
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, watcher: Watcher) {
+        // Answers are small: waiting to fill a packet would only delay them.
+        if let Err(error) = self.stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let (peer, router) = (Peer(self.address.ip()), self.router);
+        let answer = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            router.clone().call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_DURATION_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(self.stream), answer);
+        if let Err(error) = watcher.watch(connection).await {
+            // A client that went away, or spoke something else: its affair, not ours.
+            tracing::debug!(%error, "a connection ended early");
+        }
+        drop(self.place);
+    }
+}
+
+/// As many connections as there are file descriptors for, after asking for more of them: many systems begin
+/// with 1,024, which a thousand people with an open chat use up.
+fn connections_max() -> usize {
+    let wanted = CONNECTIONS_MAX as u64 + OTHER_FILES;
+    let present = getrlimit(Resource::Nofile);
+    let raised = present.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let current = present.current.unwrap_or(u64::MAX);
+    let limit = Rlimit {
+        current: Some(raised),
+        ..present
+    };
+    let files = if current < raised && setrlimit(Resource::Nofile, limit).is_ok() {
+        raised
+    } else {
+        current
+    };
+    let connections = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(CONNECTIONS_MAX);
+    connections.clamp(1, CONNECTIONS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Instant;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A server that tells of each request that reached it and is not answered yet.
+    async fn start(shutdown: &CancellationToken) -> (SocketAddr, JoinHandle<()>, UnboundedReceiver<()>) {
+        let (reached, requests) = unbounded_channel();
+        let also_reached = reached.clone();
+        let router = Router::new()
+            .route("/quick", get(async || "quick"))
+            .route(
+                "/slow",
+                get(async move || {
+                    reached.send(()).unwrap();
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    "slow"
+                }),
+            )
+            .route(
+                "/endless",
+                get(async move || {
+                    also_reached.send(()).unwrap();
+                    std::future::pending::<&str>().await
+                }),
+            );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = serve(listener, router, shutdown.clone(), Duration::from_secs(2));
+        (address, tokio::spawn(serving), requests)
+    }
+
+    async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn rest_of(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        // What is cut off ends with an error on some systems and with nothing on others.
+        let _ = stream.read_to_string(&mut text).await;
+        text
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_and_a_resting_connection_ended() {
+        let shutdown = CancellationToken::new();
+        let (address, serving, mut requests) = start(&shutdown).await;
+        let mut resting = ask(address, "/quick").await;
+        let mut head = [0_u8; 16];
+        resting.read_exact(&mut head).await.unwrap();
+        let slow = ask(address, "/slow").await;
+        requests.recv().await.unwrap();
+        shutdown.cancel();
+        let started = Instant::now();
+        assert!(rest_of(slow).await.ends_with("slow"));
+        rest_of(resting).await;
+        serving.await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(2));
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_is_cut() {
+        let shutdown = CancellationToken::new();
+        let (address, serving, mut requests) = start(&shutdown).await;
+        let _endless = ask(address, "/endless").await;
+        requests.recv().await.unwrap();
+        shutdown.cancel();
+        let started = Instant::now();
+        serving.await.unwrap();
+        assert!(started.elapsed() >= Duration::from_millis(1_900));
+    }
+}
