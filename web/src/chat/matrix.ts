@@ -26,6 +26,10 @@ export async function createGroup(invite: string[], name: string): Promise<strin
 export const joinRoom = (roomId: string) => matrix('POST', `${room(roomId)}/join`, {});
 export const leaveRoom = (roomId: string) => matrix('POST', `${room(roomId)}/leave`, {});
 
+/** Changes the person's name, here and in every chat they are in. */
+export const changeName = (userId: string, displayname: string) =>
+  matrix('PUT', `/profile/${encodeURIComponent(userId)}/displayname`, { displayname });
+
 /** Tells the others that this person is writing, or no longer is. Never worth an error. */
 export async function tellTyping(roomId: string, userId: string, typing: boolean): Promise<void> {
   const body = typing ? { typing, timeout: 8_000 } : { typing };
