@@ -1,9 +1,62 @@
 //! What is refused, and that nothing is changed by it.
 
-use haechi_testkit::{TestStore, assert_problem, every_route_refuses};
+use haechi_testkit::{SignedUp, TestStore, assert_problem, every_route_refuses};
 use serde_json::{Value, json};
 
 use super::{start, won};
+
+/// A transfer of 1,000 won with something about it changed.
+fn with(to: &SignedUp, change: Value) -> Value {
+    let mut body = won(to, 1_000);
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// Bad requests of somebody who has 5,000 won, with what each is answered.
+fn bad_transfers(from: &SignedUp, to: &SignedUp) -> Vec<(Value, u16, &'static str)> {
+    let krw = |amount: Value| with(to, json!({ "amount": { "amount": amount, "currency": "KRW" } }));
+    let amount = |amount: Value| with(to, json!({ "amount": amount }));
+    let receiver = |user_id: &str| with(to, json!({ "to": user_id }));
+    vec![
+        (won(from, 1_000), 422, "same-person"),
+        (krw(json!(0)), 422, "amount-not-positive"),
+        (krw(json!(-5)), 422, "amount-not-positive"),
+        (krw(json!(i64::MIN)), 422, "amount-not-positive"),
+        (krw(json!(2_000_001)), 422, "amount-too-large"),
+        (krw(json!(i64::MAX)), 422, "amount-too-large"),
+        (krw(json!(u64::MAX)), 422, "invalid-body"),
+        (krw(json!(1.5)), 422, "invalid-body"),
+        (krw(json!("1000")), 422, "invalid-body"),
+        (krw(json!(5_001)), 422, "insufficient-funds"),
+        (
+            amount(json!({ "amount": 1, "currency": "EUR" })),
+            422,
+            "currency-not-supported",
+        ),
+        (
+            amount(json!({ "amount": 1, "currency": "WON" })),
+            422,
+            "invalid-body",
+        ),
+        (
+            amount(json!({ "amount": 1, "currency": "KRW", "fee": 0 })),
+            422,
+            "unknown-field",
+        ),
+        (with(to, json!({ "tip": 100 })), 422, "unknown-field"),
+        (with(to, json!({ "memo": "x".repeat(141) })), 422, "invalid-body"),
+        (with(to, json!({ "memo": "a\u{7}b" })), 422, "invalid-body"),
+        (receiver("joon"), 404, "no-such-person"),
+        (receiver("@joon:elsewhere.example"), 404, "no-such-person"),
+        (
+            receiver(&format!("@{}:haechi.test", "0".repeat(32))),
+            404,
+            "no-such-person",
+        ),
+    ]
+}
 
 async fn each_bad_transfer_is_refused_by_name(store: TestStore) {
     let house = start(store).await;
@@ -11,56 +64,7 @@ async fn each_bad_transfer_is_refused_by_name(store: TestStore) {
         house.person_with("Minji", 5_000).await,
         house.person_with("Joon", 0).await,
     );
-    let with = |change: Value| {
-        let mut body = won(&joon, 1_000);
-        for (name, value) in change.as_object().unwrap() {
-            body[name] = value.clone();
-        }
-        body
-    };
-    let krw = |amount: Value| json!({ "amount": { "amount": amount, "currency": "KRW" } });
-    let cases = [
-        (won(&minji, 1_000), 422, "same-person"),
-        (with(krw(json!(0))), 422, "amount-not-positive"),
-        (with(krw(json!(-5))), 422, "amount-not-positive"),
-        (with(krw(json!(i64::MIN))), 422, "amount-not-positive"),
-        (with(krw(json!(2_000_001))), 422, "amount-too-large"),
-        (with(krw(json!(i64::MAX))), 422, "amount-too-large"),
-        (with(krw(json!(u64::MAX))), 422, "invalid-body"),
-        (with(krw(json!(1.5))), 422, "invalid-body"),
-        (with(krw(json!("1000"))), 422, "invalid-body"),
-        (with(krw(json!(5_001))), 422, "insufficient-funds"),
-        (
-            with(json!({ "amount": { "amount": 1, "currency": "EUR" } })),
-            422,
-            "currency-not-supported",
-        ),
-        (
-            with(json!({ "amount": { "amount": 1, "currency": "WON" } })),
-            422,
-            "invalid-body",
-        ),
-        (
-            with(json!({ "amount": { "amount": 1, "currency": "KRW", "fee": 0 } })),
-            422,
-            "unknown-field",
-        ),
-        (with(json!({ "tip": 100 })), 422, "unknown-field"),
-        (with(json!({ "memo": "x".repeat(141) })), 422, "invalid-body"),
-        (with(json!({ "memo": "a\u{7}b" })), 422, "invalid-body"),
-        (with(json!({ "to": "joon" })), 404, "no-such-person"),
-        (
-            with(json!({ "to": "@joon:elsewhere.example" })),
-            404,
-            "no-such-person",
-        ),
-        (
-            with(json!({ "to": format!("@{}:haechi.test", "0".repeat(32)) })),
-            404,
-            "no-such-person",
-        ),
-    ];
-    for (number, (body, status, slug)) in cases.into_iter().enumerate() {
+    for (number, (body, status, slug)) in bad_transfers(&minji, &joon).into_iter().enumerate() {
         let refused = house
             .transfer(&minji, &format!("k{number}"), body.clone())
             .send()
