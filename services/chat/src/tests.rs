@@ -52,7 +52,9 @@ fn client(path: &str) -> String {
 fn segment(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -63,11 +65,19 @@ async fn get(app: &TestApp, who: &SignedUp, path: &str) -> TestResponse {
 }
 
 async fn post(app: &TestApp, who: &SignedUp, path: &str, body: Value) -> TestResponse {
-    app.post(&client(path)).bearer(&who.access_token).json(body).send().await
+    app.post(&client(path))
+        .bearer(&who.access_token)
+        .json(body)
+        .send()
+        .await
 }
 
 async fn put(app: &TestApp, who: &SignedUp, path: &str, body: Value) -> TestResponse {
-    app.put(&client(path)).bearer(&who.access_token).json(body).send().await
+    app.put(&client(path))
+        .bearer(&who.access_token)
+        .json(body)
+        .send()
+        .await
 }
 
 /// Makes a room; returns its id as a path segment.
@@ -81,7 +91,9 @@ async fn make_room_of(app: &TestApp, host: &SignedUp, guests: &[&SignedUp]) -> S
     let invited: Vec<&str> = guests.iter().map(|guest| guest.user_id.as_str()).collect();
     let room = make_room(app, host, json!({ "preset": "private_chat", "invite": invited })).await;
     for guest in guests {
-        post(app, guest, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+        post(app, guest, &format!("rooms/{room}/join"), json!({}))
+            .await
+            .expect(200);
     }
     room
 }
@@ -89,18 +101,30 @@ async fn make_room_of(app: &TestApp, host: &SignedUp, guests: &[&SignedUp]) -> S
 /// Says something; returns the event's id.
 async fn say(app: &TestApp, who: &SignedUp, room: &str, transaction_id: &str, text: &str) -> String {
     let path = format!("rooms/{room}/send/m.room.message/{transaction_id}");
-    let sent = put(app, who, &path, json!({ "msgtype": "m.text", "body": text })).await.expect(200).json();
+    let sent = put(app, who, &path, json!({ "msgtype": "m.text", "body": text }))
+        .await
+        .expect(200)
+        .json();
     sent["event_id"].as_str().unwrap().to_owned()
 }
 
 /// A sync that does not wait.
 async fn sync(app: &TestApp, who: &SignedUp, since: &str) -> Value {
-    get(app, who, &format!("sync?since={since}")).await.expect(200).json()
+    get(app, who, &format!("sync?since={since}"))
+        .await
+        .expect(200)
+        .json()
 }
 
 /// Asserts that the answer is the Matrix error of that status and code.
 fn assert_matrix_error(response: &TestResponse, status: u16, code: &str) {
-    assert_eq!(response.status.as_u16(), status, "{}: {}", response.label(), response.text());
+    assert_eq!(
+        response.status.as_u16(),
+        status,
+        "{}: {}",
+        response.label(),
+        response.text()
+    );
     let told = response.json();
     assert_eq!(told["errcode"], code, "{}: {}", response.label(), response.text());
     assert!(told["error"].is_string(), "{}", response.text());

@@ -102,7 +102,11 @@ async fn read<S: Send + Sync, T: IncomingRequest>(mut request: Request, state: &
         return Err(MatrixError::bad_json("the body holds the character U+0000"));
     }
     // Some clients send nothing where all fields may be left out.
-    let body = if body.is_empty() { b"{}".as_slice() } else { body.as_ref() };
+    let body = if body.is_empty() {
+        b"{}".as_slice()
+    } else {
+        body.as_ref()
+    };
     let mut plain = http::Request::new(body);
     *plain.method_mut() = method;
     *plain.uri_mut() = uri;

@@ -1,1 +1,255 @@
-//! To come.
+//! Bad input: a Matrix error that says what is wrong, nothing stored, and the server lives.
+
+use haechi_testkit::TestStore;
+use serde_json::json;
+
+use super::{assert_matrix_error, client, get, make_room_of, post, put, say, segment, start, texts};
+
+async fn bad_messages_are_refused_and_not_kept(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let room = make_room_of(&app, &minji, &[]).await;
+    let path = client(&format!("rooms/{room}/send/m.room.message/x"));
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
+    let large = json!({ "body": "x".repeat(65_536) }).to_string();
+    let cases: [(&[u8], u16, &str); 9] = [
+        (b"not json", 400, "M_NOT_JSON"),
+        (b"", 400, "M_NOT_JSON"),
+        (b"{\"a\":", 400, "M_NOT_JSON"),
+        (b"{\"a\":\"\xff\xfe\"}", 400, "M_NOT_JSON"),
+        (b"[1]", 400, "M_BAD_JSON"),
+        (b"{\"a\":1.5}", 400, "M_BAD_JSON"),
+        (b"{\"a\":9007199254740993}", 400, "M_BAD_JSON"),
+        (deep.as_bytes(), 413, "M_TOO_LARGE"),
+        (large.as_bytes(), 413, "M_TOO_LARGE"),
+    ];
+    for (body, status, code) in cases {
+        let body = body.to_vec();
+        let refused = app
+            .put(&path)
+            .bearer(&minji.access_token)
+            .bytes("application/json", body)
+            .send()
+            .await;
+        assert_matrix_error(&refused, status, code);
+    }
+    let huge = vec![b'x'; 2 * 1024 * 1024];
+    let refused = app
+        .put(&path)
+        .bearer(&minji.access_token)
+        .bytes("application/json", huge)
+        .send()
+        .await;
+    assert_matrix_error(&refused, 413, "M_TOO_LARGE");
+    let long = format!("rooms/{room}/send/{}/1", "t".repeat(300));
+    assert_matrix_error(&put(&app, &minji, &long, json!({})).await, 413, "M_TOO_LARGE");
+    let nul = format!("rooms/{room}/send/a%00b/1");
+    assert_matrix_error(&put(&app, &minji, &nul, json!({})).await, 400, "M_INVALID_PARAM");
+    // A NUL inside a message is the message's own affair, and is kept as it was written.
+    put(
+        &app,
+        &minji,
+        &format!("rooms/{room}/send/m.room.message/n"),
+        json!({ "body": "a\u{0}b" }),
+    )
+    .await
+    .expect(200);
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b&limit=100"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(texts(&page["chunk"]), ["a\u{0}b"]);
+}
+
+async fn what_does_not_exist_is_told_apart(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let room = make_room_of(&app, &minji, &[]).await;
+    for path in ["keys/upload", "keys/query", "nothing/here", "rooms/x/upgrade"] {
+        assert_matrix_error(&post(&app, &minji, path, json!({})).await, 404, "M_UNRECOGNIZED");
+    }
+    let wrong = app
+        .delete(&client("sync"))
+        .bearer(&minji.access_token)
+        .send()
+        .await;
+    assert_matrix_error(&wrong, 405, "M_UNRECOGNIZED");
+    assert_eq!(wrong.headers["access-control-allow-origin"], "*");
+    let text = json!({ "msgtype": "m.text", "body": "x" });
+    for room in ["%21none%3Alocalhost", "nonsense", "%23alias%3Alocalhost"] {
+        let path = format!("rooms/{room}/send/m.room.message/1");
+        assert_matrix_error(&put(&app, &minji, &path, text.clone()).await, 403, "M_FORBIDDEN");
+    }
+    assert_matrix_error(
+        &post(&app, &minji, "join/%21none%3Alocalhost", json!({})).await,
+        404,
+        "M_NOT_FOUND",
+    );
+    assert_matrix_error(
+        &post(&app, &minji, "rooms/nonsense/join", json!({})).await,
+        400,
+        "M_INVALID_PARAM",
+    );
+    for event in ["%24none", "nonsense"] {
+        let found = get(&app, &minji, &format!("rooms/{room}/event/{event}")).await;
+        assert!(found.status.is_client_error(), "{}", found.text());
+        let redacted = put(&app, &minji, &format!("rooms/{room}/redact/{event}/1"), json!({})).await;
+        assert!(redacted.status.is_client_error(), "{}", redacted.text());
+        let read = post(
+            &app,
+            &minji,
+            &format!("rooms/{room}/receipt/m.read/{event}"),
+            json!({}),
+        )
+        .await;
+        assert!(read.status.is_client_error(), "{}", read.text());
+    }
+    let odd = get(&app, &minji, &format!("rooms/{room}/messages?dir=sideways")).await;
+    assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
+    let odd = get(&app, &minji, "sync?timeout=soon").await;
+    assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
+}
+
+async fn every_matrix_route_asks_who_it_is(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let (room, user) = (make_room_of(&app, &minji, &[]).await, segment(&minji.user_id));
+    let get_paths = [
+        "account/whoami",
+        "capabilities",
+        "devices",
+        "devices/x",
+        "pushrules/",
+        "joined_rooms",
+        "sync",
+        &format!("rooms/{room}/members"),
+        &format!("rooms/{room}/joined_members"),
+        &format!("rooms/{room}/state"),
+        &format!("rooms/{room}/state/m.room.name"),
+        &format!("rooms/{room}/messages?dir=b"),
+        &format!("rooms/{room}/event/%24x"),
+        &format!("rooms/{room}/context/%24x"),
+        &format!("user/{user}/filter/x"),
+        &format!("user/{user}/account_data/x"),
+        &format!("user/{user}/rooms/{room}/account_data/x"),
+    ];
+    let post_paths = [
+        "createRoom",
+        "logout",
+        "logout/all",
+        "user_directory/search",
+        &format!("join/{room}"),
+        &format!("rooms/{room}/join"),
+        &format!("rooms/{room}/leave"),
+        &format!("rooms/{room}/invite"),
+        &format!("rooms/{room}/kick"),
+        &format!("rooms/{room}/ban"),
+        &format!("rooms/{room}/unban"),
+        &format!("rooms/{room}/forget"),
+        &format!("rooms/{room}/receipt/m.read/%24x"),
+        &format!("rooms/{room}/read_markers"),
+        &format!("user/{user}/filter"),
+    ];
+    let put_paths = [
+        &format!("rooms/{room}/send/m.room.message/1"),
+        &format!("rooms/{room}/redact/%24x/1"),
+        &format!("rooms/{room}/state/m.room.name"),
+        &format!("rooms/{room}/typing/{user}"),
+        &format!("profile/{user}/displayname"),
+        &format!("user/{user}/account_data/x"),
+        &format!("user/{user}/rooms/{room}/account_data/x"),
+    ];
+    let mut requests = Vec::new();
+    for token in [None, Some("false token")] {
+        let signed = |request: haechi_testkit::TestRequest| match token {
+            Some(token) => request.bearer(token),
+            None => request,
+        };
+        requests.extend(
+            get_paths
+                .iter()
+                .map(|path| (token, signed(app.get(&client(path))))),
+        );
+        requests.extend(
+            post_paths
+                .iter()
+                .map(|path| (token, signed(app.post(&client(path))).json(json!({})))),
+        );
+        requests.extend(
+            put_paths
+                .iter()
+                .map(|path| (token, signed(app.put(&client(path))).json(json!({})))),
+        );
+    }
+    for (token, request) in requests {
+        let code = if token.is_some() {
+            "M_UNKNOWN_TOKEN"
+        } else {
+            "M_MISSING_TOKEN"
+        };
+        assert_matrix_error(&request.send().await, 401, code);
+    }
+    // Another person's login is no key to this room, and no one speaks in another's name.
+    let joon = app.sign_up("Joon").await;
+    let forged = json!({ "msgtype": "m.text", "body": "I am Minji", "sender": minji.user_id });
+    let refused = put(
+        &app,
+        &joon,
+        &format!("rooms/{room}/send/m.room.message/1"),
+        forged.clone(),
+    )
+    .await;
+    assert_matrix_error(&refused, 403, "M_FORBIDDEN");
+    let own = make_room_of(&app, &joon, &[]).await;
+    put(&app, &joon, &format!("rooms/{own}/send/m.room.message/1"), forged)
+        .await
+        .expect(200);
+    let page = get(&app, &joon, &format!("rooms/{own}/messages?dir=b&limit=1"))
+        .await
+        .json();
+    assert_eq!(page["chunk"][0]["sender"], joon.user_id.as_str());
+}
+
+async fn many_at_once_are_each_sent_once(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let joon = app.sign_up("Joon").await;
+    let room = make_room_of(&app, &minji, &[]).await;
+    let path = format!("rooms/{room}/send/m.room.message/1");
+    // A refused member of a batch hinders none of the others.
+    let sends = (0..60).map(|number| {
+        let (app, minji, joon, room, path) = (&app, &minji, &joon, &room, &path);
+        async move {
+            if number % 7 == 0 {
+                let refused = put(app, joon, path, json!({ "body": "let me in" })).await;
+                assert_matrix_error(&refused, 403, "M_FORBIDDEN");
+            } else {
+                say(app, minji, room, &(number / 2).to_string(), "x").await;
+            }
+        }
+    });
+    futures_util::future::join_all(sends).await;
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b&limit=200"))
+        .await
+        .expect(200)
+        .json();
+    let expected: std::collections::HashSet<i32> = (0..60)
+        .filter(|number| number % 7 != 0)
+        .map(|number| number / 2)
+        .collect();
+    assert_eq!(texts(&page["chunk"]).len(), expected.len());
+    // A message repeated was counted once.
+    let other = app.sign_in(&minji.phone, None).await;
+    let told = get(&app, &other, "sync").await.json();
+    assert_eq!(
+        super::joined(&told, &room)["unread_notifications"]["notification_count"],
+        0
+    );
+}
+
+haechi_testkit::on_both_engines!(
+    bad_messages_are_refused_and_not_kept,
+    what_does_not_exist_is_told_apart,
+    every_matrix_route_asks_who_it_is,
+    many_at_once_are_each_sent_once,
+);

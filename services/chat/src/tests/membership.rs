@@ -1,1 +1,188 @@
-//! To come.
+//! Coming, going, asking in and putting out, through the routes.
+
+use haechi_testkit::TestStore;
+use serde_json::json;
+
+use super::{assert_matrix_error, get, make_room, make_room_of, post, put, say, start, sync};
+
+async fn a_private_room_is_for_the_invited(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room(&app, &minji, json!({ "name": "Us", "topic": "All of it" })).await;
+    let path = |verb: &str| format!("rooms/{room}/{verb}");
+    assert_matrix_error(
+        &post(&app, &joon, &path("join"), json!({})).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    for verb in [
+        "messages?dir=b",
+        "members",
+        "joined_members",
+        "state",
+        "state/m.room.name",
+    ] {
+        assert_matrix_error(&get(&app, &joon, &path(verb)).await, 403, "M_FORBIDDEN");
+    }
+    let text = json!({ "msgtype": "m.text", "body": "let me in" });
+    assert_matrix_error(
+        &put(&app, &joon, &path("send/m.room.message/1"), text).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    post(&app, &minji, &path("invite"), json!({ "user_id": joon.user_id }))
+        .await
+        .expect(200);
+    post(&app, &minji, &path("invite"), json!({ "user_id": joon.user_id }))
+        .await
+        .expect(200);
+    post(&app, &joon, &path("join"), json!({})).await.expect(200);
+    post(&app, &joon, &path("join"), json!({})).await.expect(200);
+    assert_matrix_error(
+        &post(&app, &minji, &path("invite"), json!({ "user_id": joon.user_id })).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    let members = get(&app, &joon, &path("joined_members")).await.expect(200).json();
+    assert_eq!(members["joined"][&minji.user_id]["display_name"], "Minji");
+    assert_eq!(members["joined"].as_object().unwrap().len(), 2);
+    let rooms = get(&app, &joon, "joined_rooms").await.expect(200).json();
+    assert_eq!(rooms["joined_rooms"].as_array().unwrap().len(), 1);
+    let invited = get(&app, &joon, &path("members?membership=invite"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(invited["chunk"], json!([]));
+}
+
+async fn kicks_bans_and_their_end(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon, sora) = (
+        app.sign_up("Minji").await,
+        app.sign_up("Joon").await,
+        app.sign_up("Sora").await,
+    );
+    let room = make_room_of(&app, &minji, &[&joon, &sora]).await;
+    let path = |verb: &str| format!("rooms/{room}/{verb}");
+    let about = |who: &haechi_testkit::SignedUp| json!({ "user_id": who.user_id, "reason": "because" });
+    assert_matrix_error(
+        &post(&app, &joon, &path("kick"), about(&sora)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    assert_matrix_error(
+        &post(&app, &joon, &path("ban"), about(&minji)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    assert_matrix_error(
+        &post(&app, &minji, &path("unban"), about(&joon)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    post(&app, &minji, &path("ban"), about(&joon)).await.expect(200);
+    assert_matrix_error(
+        &post(&app, &joon, &path("join"), json!({})).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    assert_matrix_error(
+        &post(&app, &minji, &path("kick"), about(&joon)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    assert_matrix_error(
+        &post(&app, &minji, &path("invite"), about(&joon)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    post(&app, &minji, &path("unban"), about(&joon)).await.expect(200);
+    post(&app, &minji, &path("invite"), about(&joon))
+        .await
+        .expect(200);
+    post(&app, &joon, &path("join"), json!({})).await.expect(200);
+    post(&app, &minji, &path("kick"), about(&joon)).await.expect(200);
+    assert_matrix_error(
+        &post(&app, &minji, &path("kick"), about(&joon)).await,
+        403,
+        "M_FORBIDDEN",
+    );
+}
+
+async fn who_leaves_may_forget(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    say(&app, &minji, &room, "1", "before").await;
+    assert_matrix_error(
+        &post(&app, &joon, &format!("rooms/{room}/forget"), json!({})).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
+    say(&app, &minji, &room, "2", "after").await;
+    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(super::texts(&page["chunk"]), ["before"]);
+    let filter = super::segment(r#"{"room":{"include_leave":true}}"#);
+    let all = get(&app, &joon, &format!("sync?filter={filter}"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(all["rooms"]["leave"].as_object().unwrap().len(), 1);
+    post(&app, &joon, &format!("rooms/{room}/forget"), json!({}))
+        .await
+        .expect(200);
+    let all = get(&app, &joon, &format!("sync?filter={filter}"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(all["rooms"]["leave"], json!({}));
+    assert_eq!(sync(&app, &joon, "").await["rooms"]["join"], json!({}));
+}
+
+async fn nobody_is_invited_who_is_not_here(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let room = make_room(&app, &minji, json!({})).await;
+    let server = minji.user_id.split_once(':').unwrap().1;
+    let nobody = format!("@{}:{server}", "0".repeat(32));
+    for user in [nobody.as_str(), "@x:localhost", "@x:elsewhere.example"] {
+        let refused = post(
+            &app,
+            &minji,
+            &format!("rooms/{room}/invite"),
+            json!({ "user_id": user }),
+        )
+        .await;
+        assert_matrix_error(&refused, 404, "M_NOT_FOUND");
+        let refused = post(&app, &minji, "createRoom", json!({ "invite": [user] })).await;
+        assert_matrix_error(&refused, 404, "M_NOT_FOUND");
+    }
+    let many: Vec<String> = (0..10_000)
+        .map(|number| format!("@{number:032x}:{server}"))
+        .collect();
+    let refused = post(&app, &minji, "createRoom", json!({ "invite": many })).await;
+    assert_matrix_error(&refused, 400, "M_INVALID_PARAM");
+    assert_eq!(
+        get(&app, &minji, "joined_rooms").await.json()["joined_rooms"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+haechi_testkit::on_both_engines!(
+    a_private_room_is_for_the_invited,
+    kicks_bans_and_their_end,
+    who_leaves_may_forget,
+    nobody_is_invited_who_is_not_here,
+);

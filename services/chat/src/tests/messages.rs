@@ -20,9 +20,19 @@ async fn a_message_reaches_the_other_and_is_read_back(store: TestStore) {
     assert_eq!(message["event_id"], event_id.as_str());
     assert!(message["room_id"].is_null() && message["unsigned"]["transaction_id"].is_null());
 
-    let own = get(&app, &minji, &format!("rooms/{room}/event/{}", segment(&event_id))).await.expect(200).json();
+    let own = get(
+        &app,
+        &minji,
+        &format!("rooms/{room}/event/{}", segment(&event_id)),
+    )
+    .await
+    .expect(200)
+    .json();
     assert_eq!(own["unsigned"]["transaction_id"], "1");
-    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=1")).await.expect(200).json();
+    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=1"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), ["안녕"]);
 }
 
@@ -34,14 +44,23 @@ async fn a_transaction_id_sends_once(store: TestStore) {
     let again = say(&app, &minji, &room, "t", "once").await;
     assert_eq!(first, again);
     // The same at the same moment, as an impatient client does it.
-    let (one, two) = tokio::join!(say(&app, &minji, &room, "u", "twin"), say(&app, &minji, &room, "u", "twin"));
+    let (one, two) = tokio::join!(
+        say(&app, &minji, &room, "u", "twin"),
+        say(&app, &minji, &room, "u", "twin")
+    );
     assert_eq!(one, two);
     // Another device counts for itself.
     let phone = app.sign_in(&minji.phone, None).await;
     assert_ne!(say(&app, &phone, &room, "t", "once").await, first);
-    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=f")).await.expect(200).json();
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=f"))
+        .await
+        .expect(200)
+        .json();
     let page = if page["end"].is_string() {
-        get(&app, &minji, &format!("rooms/{room}/messages?dir=f&limit=100")).await.expect(200).json()
+        get(&app, &minji, &format!("rooms/{room}/messages?dir=f&limit=100"))
+            .await
+            .expect(200)
+            .json()
     } else {
         page
     };
@@ -92,10 +111,16 @@ async fn what_stands_around_a_message(store: TestStore) {
     assert_eq!(texts(&context["events_before"]), ["1", "0"]);
     assert_eq!(texts(&context["events_after"]), ["3", "4"]);
     let older = context["start"].as_str().unwrap();
-    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b&from={older}")).await.expect(200).json();
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b&from={older}"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), [""; 0]);
     let newer = context["end"].as_str().unwrap();
-    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=f&from={newer}")).await.expect(200).json();
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=f&from={newer}"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), [""; 0]);
 }
 
@@ -105,43 +130,73 @@ async fn who_wrote_it_or_rules_the_room_takes_it_back(store: TestStore) {
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let hers = segment(&say(&app, &minji, &room, "1", "secret").await);
     let his = segment(&say(&app, &joon, &room, "1", "rude").await);
-    let since = sync(&app, &joon, "").await["next_batch"].as_str().unwrap().to_owned();
+    let since = sync(&app, &joon, "").await["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
 
     let refused = put(&app, &joon, &format!("rooms/{room}/redact/{hers}/2"), json!({})).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
     let path = format!("rooms/{room}/redact/{hers}/2");
-    let redaction = put(&app, &minji, &path, json!({ "reason": "oops" })).await.expect(200).json();
-    let again = put(&app, &minji, &path, json!({ "reason": "oops" })).await.expect(200).json();
+    let redaction = put(&app, &minji, &path, json!({ "reason": "oops" }))
+        .await
+        .expect(200)
+        .json();
+    let again = put(&app, &minji, &path, json!({ "reason": "oops" }))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(redaction, again);
-    put(&app, &minji, &format!("rooms/{room}/redact/{his}/3"), json!({})).await.expect(200);
+    put(&app, &minji, &format!("rooms/{room}/redact/{his}/3"), json!({}))
+        .await
+        .expect(200);
 
-    let gone = get(&app, &joon, &format!("rooms/{room}/event/{hers}")).await.expect(200);
+    let gone = get(&app, &joon, &format!("rooms/{room}/event/{hers}"))
+        .await
+        .expect(200);
     assert!(!gone.text().contains("secret"));
     assert_eq!(gone.json()["content"], json!({}));
-    assert_eq!(gone.json()["unsigned"]["redacted_because"]["content"]["reason"], "oops");
+    assert_eq!(
+        gone.json()["unsigned"]["redacted_because"]["content"]["reason"],
+        "oops"
+    );
     let news = sync(&app, &joon, &since).await;
     let told = &super::joined(&news, &room)["timeline"]["events"][0];
     assert_eq!(told["type"], "m.room.redaction");
     assert_eq!(told["content"]["redacts"], told["redacts"]);
     let other_room = make_room_of(&app, &joon, &[]).await;
-    let elsewhere = put(&app, &joon, &format!("rooms/{other_room}/redact/{his}/4"), json!({})).await;
+    let elsewhere = put(
+        &app,
+        &joon,
+        &format!("rooms/{other_room}/redact/{his}/4"),
+        json!({}),
+    )
+    .await;
     assert_matrix_error(&elsewhere, 404, "M_NOT_FOUND");
 }
 
 async fn history_is_seen_from_when_the_room_allows(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
-    let visibility = json!({ "type": "m.room.history_visibility", "content": { "history_visibility": "joined" } });
+    let visibility =
+        json!({ "type": "m.room.history_visibility", "content": { "history_visibility": "joined" } });
     let wish = json!({ "preset": "public_chat", "initial_state": [visibility] });
     let room = super::make_room(&app, &minji, wish).await;
     let before = segment(&say(&app, &minji, &room, "1", "before").await);
     let outside = get(&app, &joon, &format!("rooms/{room}/messages?dir=b")).await;
     assert_matrix_error(&outside, 403, "M_FORBIDDEN");
-    post(&app, &joon, &format!("join/{room}"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("join/{room}"), json!({}))
+        .await
+        .expect(200);
     say(&app, &minji, &room, "2", "while").await;
-    post(&app, &joon, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
     say(&app, &minji, &room, "3", "after").await;
-    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50")).await.expect(200).json();
+    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), ["while"]);
     let hidden = get(&app, &joon, &format!("rooms/{room}/event/{before}")).await;
     assert_matrix_error(&hidden, 404, "M_NOT_FOUND");

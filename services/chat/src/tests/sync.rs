@@ -25,11 +25,16 @@ async fn a_long_poll_is_woken_by_news(store: TestStore) {
         say(&app, &minji, &room, "1", "wake up").await
     };
     let both = async { tokio::join!(waiting, saying) };
-    let (news, _) = tokio::time::timeout(Duration::from_secs(10), both).await.expect("woken in time");
+    let (news, _) = tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .expect("woken in time");
     let news = news.expect(200).json();
     assert_eq!(texts(&joined(&news, &room)["timeline"]["events"]), ["wake up"]);
     // Nothing more: the poll ends by its own time, with the same token.
-    let quiet = get(&app, &joon, &format!("sync?since={}&timeout=300", next(&news))).await.expect(200).json();
+    let quiet = get(&app, &joon, &format!("sync?since={}&timeout=300", next(&news)))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(quiet["rooms"]["join"], json!({}));
     assert_eq!(next(&quiet), next(&news));
 }
@@ -47,23 +52,51 @@ async fn an_invitation_arrives_and_ends(store: TestStore) {
     let news = news.expect(200).json();
     let invited = news["rooms"]["invite"].as_object().unwrap();
     assert_eq!(invited.len(), 1);
-    let state = invited.values().next().unwrap()["invite_state"]["events"].as_array().unwrap();
+    let state = invited.values().next().unwrap()["invite_state"]["events"]
+        .as_array()
+        .unwrap();
     assert!(state.iter().any(|event| event["content"]["name"] == "Lunch"));
-    assert!(state.iter().any(|event| event["content"]["displayname"] == "Minji"));
-    assert!(state.iter().any(|event| event["content"]["membership"] == "invite"));
+    assert!(
+        state
+            .iter()
+            .any(|event| event["content"]["displayname"] == "Minji")
+    );
+    assert!(
+        state
+            .iter()
+            .any(|event| event["content"]["membership"] == "invite")
+    );
 
-    post(&app, &joon, &format!("join/{room}"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("join/{room}"), json!({}))
+        .await
+        .expect(200);
     let came = sync(&app, &joon, &next(&news)).await;
     assert_eq!(came["rooms"]["invite"], json!({}));
     let state = &joined(&came, &room)["timeline"]["events"];
-    assert!(state.as_array().unwrap().iter().any(|event| event["type"] == "m.room.create"));
+    assert!(
+        state
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["type"] == "m.room.create")
+    );
     assert_eq!(joined(&came, &room)["summary"]["m.joined_member_count"], 2);
 
-    post(&app, &minji, &format!("rooms/{room}/kick"), json!({ "user_id": joon.user_id, "reason": "late" }))
-        .await
-        .expect(200);
+    post(
+        &app,
+        &minji,
+        &format!("rooms/{room}/kick"),
+        json!({ "user_id": joon.user_id, "reason": "late" }),
+    )
+    .await
+    .expect(200);
     let out = sync(&app, &joon, &next(&came)).await;
-    let left = out["rooms"]["leave"].as_object().unwrap().values().next().unwrap();
+    let left = out["rooms"]["leave"]
+        .as_object()
+        .unwrap()
+        .values()
+        .next()
+        .unwrap();
     assert_eq!(left["timeline"]["events"][0]["content"]["reason"], "late");
     say(&app, &minji, &room, "1", "he is gone").await;
     let after = sync(&app, &joon, &next(&out)).await;
@@ -75,13 +108,30 @@ async fn a_gap_is_told_and_can_be_read(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let since = next(&sync(&app, &joon, "").await);
-    put(&app, &minji, &format!("rooms/{room}/state/m.room.name"), json!({ "name": "One" })).await.expect(200);
+    put(
+        &app,
+        &minji,
+        &format!("rooms/{room}/state/m.room.name"),
+        json!({ "name": "One" }),
+    )
+    .await
+    .expect(200);
     for number in 0..8 {
         say(&app, &minji, &room, &number.to_string(), &number.to_string()).await;
     }
-    put(&app, &minji, &format!("rooms/{room}/state/m.room.name/"), json!({ "name": "Two" })).await.expect(200);
+    put(
+        &app,
+        &minji,
+        &format!("rooms/{room}/state/m.room.name/"),
+        json!({ "name": "Two" }),
+    )
+    .await
+    .expect(200);
     let filter = segment(r#"{"room":{"timeline":{"limit":3}}}"#);
-    let news = get(&app, &joon, &format!("sync?since={since}&filter={filter}")).await.expect(200).json();
+    let news = get(&app, &joon, &format!("sync?since={since}&filter={filter}"))
+        .await
+        .expect(200)
+        .json();
     let told = joined(&news, &room);
     assert_eq!(told["timeline"]["limited"], true);
     assert_eq!(texts(&told["timeline"]["events"]), ["6", "7"]);
@@ -91,9 +141,19 @@ async fn a_gap_is_told_and_can_be_read(store: TestStore) {
     let path = format!("rooms/{room}/messages?dir=b&from={from}&to={since}&limit=50");
     let gap = get(&app, &joon, &path).await.expect(200).json();
     assert_eq!(texts(&gap["chunk"]), ["5", "4", "3", "2", "1", "0"]);
-    assert_eq!(gap["chunk"].as_array().unwrap().len(), 7, "the first name, and nothing from before");
-    let after = get(&app, &joon, &format!("sync?since={since}&use_state_after=true")).await.expect(200).json();
-    assert_eq!(joined(&after, &room)["state_after"]["events"][0]["content"]["name"], "Two");
+    assert_eq!(
+        gap["chunk"].as_array().unwrap().len(),
+        7,
+        "the first name, and nothing from before"
+    );
+    let after = get(&app, &joon, &format!("sync?since={since}&use_state_after=true"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        joined(&after, &room)["state_after"]["events"][0]["content"]["name"],
+        "Two"
+    );
 }
 
 async fn unread_messages_are_counted_until_read(store: TestStore) {
@@ -101,7 +161,8 @@ async fn unread_messages_are_counted_until_read(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = make_room_of(&app, &minji, &[&joon]).await;
     say(&app, &minji, &room, "1", "one").await;
-    let mention = json!({ "msgtype": "m.text", "body": "Joon!", "m.mentions": { "user_ids": [joon.user_id] } });
+    let mention =
+        json!({ "msgtype": "m.text", "body": "Joon!", "m.mentions": { "user_ids": [joon.user_id] } });
     let path = format!("rooms/{room}/send/m.room.message/2");
     let sent = put(&app, &minji, &path, mention).await.expect(200).json();
     let first = sync(&app, &joon, "").await;
@@ -109,13 +170,26 @@ async fn unread_messages_are_counted_until_read(store: TestStore) {
         joined(&first, &room)["unread_notifications"],
         json!({ "notification_count": 2, "highlight_count": 1 })
     );
-    assert_eq!(joined(&sync(&app, &minji, "").await, &room)["unread_notifications"]["notification_count"], 0);
+    assert_eq!(
+        joined(&sync(&app, &minji, "").await, &room)["unread_notifications"]["notification_count"],
+        0
+    );
 
     let event = segment(sent["event_id"].as_str().unwrap());
-    post(&app, &joon, &format!("rooms/{room}/receipt/m.read/{event}"), json!({})).await.expect(200);
+    post(
+        &app,
+        &joon,
+        &format!("rooms/{room}/receipt/m.read/{event}"),
+        json!({}),
+    )
+    .await
+    .expect(200);
     let read = sync(&app, &joon, &next(&first)).await;
     let told = joined(&read, &room);
-    assert_eq!(told["unread_notifications"], json!({ "notification_count": 0, "highlight_count": 0 }));
+    assert_eq!(
+        told["unread_notifications"],
+        json!({ "notification_count": 0, "highlight_count": 0 })
+    );
     let seen = sync(&app, &minji, &next(&first)).await;
     let receipt = &joined(&seen, &room)["ephemeral"]["events"][0];
     assert_eq!(receipt["type"], "m.receipt");
@@ -125,10 +199,20 @@ async fn unread_messages_are_counted_until_read(store: TestStore) {
     // A private receipt is nobody else's business.
     let third = segment(&say(&app, &minji, &room, "3", "three").await);
     let since = next(&sync(&app, &minji, &next(&seen)).await);
-    post(&app, &joon, &format!("rooms/{room}/receipt/m.read.private/{third}"), json!({})).await.expect(200);
+    post(
+        &app,
+        &joon,
+        &format!("rooms/{room}/receipt/m.read.private/{third}"),
+        json!({}),
+    )
+    .await
+    .expect(200);
     let quiet = sync(&app, &minji, &since).await;
     assert_eq!(quiet["rooms"]["join"], json!({}));
-    assert_eq!(joined(&sync(&app, &joon, "").await, &room)["unread_notifications"]["notification_count"], 0);
+    assert_eq!(
+        joined(&sync(&app, &joon, "").await, &room)["unread_notifications"]["notification_count"],
+        0
+    );
 }
 
 async fn typing_is_told_and_stops(store: TestStore) {
@@ -137,21 +221,34 @@ async fn typing_is_told_and_stops(store: TestStore) {
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let since = next(&sync(&app, &joon, "").await);
     let path = format!("rooms/{room}/typing/{}", segment(&minji.user_id));
-    put(&app, &minji, &path, json!({ "typing": true, "timeout": 10_000 })).await.expect(200);
-    let news = get(&app, &joon, &format!("sync?since={since}&timeout=5000")).await.expect(200).json();
+    put(&app, &minji, &path, json!({ "typing": true, "timeout": 10_000 }))
+        .await
+        .expect(200);
+    let news = get(&app, &joon, &format!("sync?since={since}&timeout=5000"))
+        .await
+        .expect(200)
+        .json();
     let told = &joined(&news, &room)["ephemeral"]["events"][0];
     assert_eq!(told["content"]["user_ids"], json!([minji.user_id]));
-    put(&app, &minji, &path, json!({ "typing": false })).await.expect(200);
+    put(&app, &minji, &path, json!({ "typing": false }))
+        .await
+        .expect(200);
     let news = sync(&app, &joon, &next(&news)).await;
-    assert_eq!(joined(&news, &room)["ephemeral"]["events"][0]["content"]["user_ids"], json!([]));
+    assert_eq!(
+        joined(&news, &room)["ephemeral"]["events"][0]["content"]["user_ids"],
+        json!([])
+    );
     let forged = put(&app, &joon, &path, json!({ "typing": true, "timeout": 10_000 })).await;
     assert_matrix_error(&forged, 403, "M_FORBIDDEN");
 }
 
 async fn filters_choose_and_load_members_lazily(store: TestStore) {
     let (app, _) = start(store).await;
-    let (minji, joon, sora) =
-        (app.sign_up("Minji").await, app.sign_up("Joon").await, app.sign_up("Sora").await);
+    let (minji, joon, sora) = (
+        app.sign_up("Minji").await,
+        app.sign_up("Joon").await,
+        app.sign_up("Sora").await,
+    );
     let room = make_room_of(&app, &minji, &[&joon, &sora]).await;
     say(&app, &joon, &room, "1", "only I speak").await;
     let filter = json!({ "room": {
@@ -159,13 +256,26 @@ async fn filters_choose_and_load_members_lazily(store: TestStore) {
         "state": { "lazy_load_members": true },
     } });
     let user = segment(&minji.user_id);
-    let kept = post(&app, &minji, &format!("user/{user}/filter"), filter.clone()).await.expect(200).json();
+    let kept = post(&app, &minji, &format!("user/{user}/filter"), filter.clone())
+        .await
+        .expect(200)
+        .json();
     let filter_id = kept["filter_id"].as_str().unwrap();
-    let shown = get(&app, &minji, &format!("user/{user}/filter/{filter_id}")).await.expect(200).json();
+    let shown = get(&app, &minji, &format!("user/{user}/filter/{filter_id}"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(shown["room"]["timeline"]["limit"], 1);
-    assert_matrix_error(&get(&app, &joon, &format!("user/{user}/filter/{filter_id}")).await, 403, "M_FORBIDDEN");
+    assert_matrix_error(
+        &get(&app, &joon, &format!("user/{user}/filter/{filter_id}")).await,
+        403,
+        "M_FORBIDDEN",
+    );
 
-    let first = get(&app, &minji, &format!("sync?filter={filter_id}")).await.expect(200).json();
+    let first = get(&app, &minji, &format!("sync?filter={filter_id}"))
+        .await
+        .expect(200)
+        .json();
     let told = joined(&first, &room);
     assert_eq!(texts(&told["timeline"]["events"]), ["only I speak"]);
     let members: Vec<&str> = told["state"]["events"]
@@ -178,7 +288,11 @@ async fn filters_choose_and_load_members_lazily(store: TestStore) {
     assert!(members.contains(&joon.user_id.as_str()) && members.contains(&minji.user_id.as_str()));
     assert!(!members.contains(&sora.user_id.as_str()), "she said nothing");
     assert_eq!(told["summary"]["m.heroes"].as_array().unwrap().len(), 2);
-    assert_matrix_error(&get(&app, &minji, "sync?filter=nothing").await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &get(&app, &minji, "sync?filter=nothing").await,
+        400,
+        "M_INVALID_PARAM",
+    );
 }
 
 async fn account_data_is_kept_and_told(store: TestStore) {
@@ -186,15 +300,28 @@ async fn account_data_is_kept_and_told(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let first = sync(&app, &minji, "").await;
-    assert!(first["account_data"]["events"][0]["content"]["global"]["override"].is_array(), "push rules");
+    assert!(
+        first["account_data"]["events"][0]["content"]["global"]["override"].is_array(),
+        "push rules"
+    );
     let path = format!("user/{}/account_data/kr.haechi.theme", segment(&minji.user_id));
-    put(&app, &minji, &path, json!({ "dark": true })).await.expect(200);
+    put(&app, &minji, &path, json!({ "dark": true }))
+        .await
+        .expect(200);
     let about_room = format!("user/{}/rooms/{room}/account_data/m.tag", segment(&minji.user_id));
-    put(&app, &minji, &about_room, json!({ "tags": {} })).await.expect(200);
+    put(&app, &minji, &about_room, json!({ "tags": {} }))
+        .await
+        .expect(200);
     let news = sync(&app, &minji, &next(&first)).await;
-    assert_eq!(news["account_data"]["events"][0]["content"], json!({ "dark": true }));
+    assert_eq!(
+        news["account_data"]["events"][0]["content"],
+        json!({ "dark": true })
+    );
     assert_eq!(joined(&news, &room)["account_data"]["events"][0]["type"], "m.tag");
-    assert_eq!(get(&app, &minji, &path).await.expect(200).json(), json!({ "dark": true }));
+    assert_eq!(
+        get(&app, &minji, &path).await.expect(200).json(),
+        json!({ "dark": true })
+    );
     assert_matrix_error(&get(&app, &joon, &path).await, 403, "M_FORBIDDEN");
     assert_matrix_error(&put(&app, &joon, &path, json!({})).await, 403, "M_FORBIDDEN");
     let missing = format!("user/{}/account_data/none", segment(&minji.user_id));
@@ -205,7 +332,15 @@ async fn foreign_tokens_are_refused(store: TestStore) {
     let (app, _) = start(store).await;
     let minji = app.sign_up("Minji").await;
     let room = make_room_of(&app, &minji, &[]).await;
-    for token in ["x", "s1", "s1_2_3_4_5", "s-1_0_0_0_0_0", "s0_0_0_0_0_0_0", "s99999999_0_0_0_0_0", "s0_0_0_0_0_%2B1"] {
+    for token in [
+        "x",
+        "s1",
+        "s1_2_3_4_5",
+        "s-1_0_0_0_0_0",
+        "s0_0_0_0_0_0_0",
+        "s99999999_0_0_0_0_0",
+        "s0_0_0_0_0_%2B1",
+    ] {
         let refused = get(&app, &minji, &format!("sync?since={token}")).await;
         assert_matrix_error(&refused, 400, "M_UNKNOWN_POS");
     }
