@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use haechi_service::CancellationToken;
 use haechi_store::job::JobRunner;
+use haechi_store::{Applied, Migrations, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,6 +26,9 @@ pub(crate) use router::router;
 
 /// How long requests under way may take to end once the node was told to.
 const DRAIN_DURATION_MAX: Duration = Duration::from_secs(10);
+
+/// How long to wait before a store that cannot be reached is asked again; each try takes a while itself.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT, then answers what is under way and ends.
 ///
@@ -69,7 +73,7 @@ async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
         }
         return Ok(());
     }
-    let missing = store.missing_migrations(&migrations).await?;
+    let missing = missing_migrations(store, &migrations).await?;
     if !missing.is_empty() {
         let names: Vec<String> = missing
             .iter()
@@ -81,6 +85,19 @@ async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Waits for a database that cannot be reached: a node that starts in an outage serves as soon as it ends.
+async fn missing_migrations(store: &Store, migrations: &[Migrations]) -> Result<Vec<Applied>> {
+    loop {
+        match store.missing_migrations(migrations).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(%error, "waiting for the store");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// Serves until the word to end comes, and cancels `shutdown` then: long polls are answered at once.

@@ -1,9 +1,12 @@
 //! Tests of the wiring: what a node serves besides its services, and that all of them are there.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use haechi_testkit::{TestApp, TestStore, Wiring, every_route_refuses, on_both_engines};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +14,30 @@ use tower::ServiceExt as _;
 
 use crate::services::Services;
 use crate::settings::Settings;
+
+/// Routes for which nobody need sign in. A new one is written down here with a reason to be sure of.
+const PUBLIC: [&str; 4] = [
+    // The sign-in page asks what to show.
+    "GET /api/identity/gateway",
+    // These are the sign-in.
+    "POST /api/identity/codes",
+    "POST /api/identity/sessions",
+    "POST /api/identity/sessions/refresh",
+];
+
+async fn every_route_of_every_service_refuses(store: TestStore) {
+    let app = TestApp::start(store, |context| {
+        let services = Services::new(context, &Settings::default()).unwrap();
+        Wiring {
+            services: services.all(),
+            authenticator: Arc::new(services.identity),
+        }
+    })
+    .await;
+    every_route_refuses(&app, &PUBLIC).await;
+}
+
+on_both_engines!(every_route_of_every_service_refuses);
 
 /// A whole node on an embedded store that goes with the folder.
 async fn node() -> (Router, Services, TempDir) {
