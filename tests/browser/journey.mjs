@@ -66,11 +66,11 @@ async function signUp(person) {
   await page.goto('/');
   await page.getByLabel(person.say('Phone number', '전화번호')).fill(person.phone);
   await person.axe('sign-in');
-  await person.picture(`${person.locale}-sign-in`);
+  await person.picture(`sign-in-${person.locale}-${page.viewportSize().width}`);
   await person.button('Get a code', '인증번호 받기').click();
   await page.getByTestId('development-code').waitFor();
   await person.axe('code');
-  await person.picture(`${person.locale}-code`);
+  await person.picture(`code-${person.locale}-${page.viewportSize().width}`);
   await page.getByTestId('development-code').click();
   await page.getByLabel(person.say('Your name', '이름')).fill(person.name);
   await person.axe('name');
