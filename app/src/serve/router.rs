@@ -17,6 +17,7 @@ pub(crate) fn router(services: &Services, settings: &Settings, metrics: Promethe
     let limits = HttpLimits {
         slow_routes: all.iter().flat_map(|service| service.slow_routes()).collect(),
         behind_proxy: settings.behind_proxy(),
+        https_only: services.context.public_url.starts_with("https://"),
         ..rates(settings)
     };
     let styles = all.iter().flat_map(|service| service.error_styles()).collect();

@@ -13,7 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use futures_util::FutureExt;
 use haechi_base::{SessionId, random};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+};
 use http::{HeaderMap, StatusCode, Uri};
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -103,7 +105,7 @@ async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Nex
     if let Some(style) = style {
         restyle(&mut response, style);
     }
-    finish_headers(response.headers_mut(), id);
+    finish_headers(response.headers_mut(), id, guard.limits.https_only);
     record(&method, route.as_ref(), response.status(), started.elapsed());
     response
 }
@@ -200,7 +202,7 @@ fn restyle(response: &mut Response, style: ErrorStyle) {
     *response = styled;
 }
 
-fn finish_headers(headers: &mut HeaderMap, id: HeaderValue) {
+fn finish_headers(headers: &mut HeaderMap, id: HeaderValue, https_only: bool) {
     const NOSNIFF: (HeaderName, HeaderValue) = (
         HeaderName::from_static("x-content-type-options"),
         HeaderValue::from_static("nosniff"),
@@ -212,6 +214,10 @@ fn finish_headers(headers: &mut HeaderMap, id: HeaderValue) {
     headers.insert(REQUEST_ID, id);
     headers.insert(NOSNIFF.0, NOSNIFF.1);
     headers.insert(REFERRER.0, REFERRER.1);
+    if https_only {
+        let a_year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(STRICT_TRANSPORT_SECURITY, a_year);
+    }
     // A route that serves pages or media says its own; everything else is data that runs nothing and goes stale.
     let nothing_runs = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(nothing_runs);

@@ -49,6 +49,8 @@ pub struct HttpLimits {
     pub stranger_rate: Option<Rate>,
     /// Whether a proxy that we trust stands in front and says in `X-Forwarded-For` who calls.
     pub behind_proxy: bool,
+    /// Whether people reach us by https only: then their browsers are told so (RFC 6797), for a year.
+    pub https_only: bool,
 }
 
 impl Default for HttpLimits {
@@ -61,6 +63,7 @@ impl Default for HttpLimits {
             session_rate: Some(Rate::new(100, 500)),
             stranger_rate: Some(Rate::new(50, 500)),
             behind_proxy: false,
+            https_only: false,
         }
     }
 }

@@ -117,6 +117,30 @@ async fn each_answer_has_an_id_and_the_headers() {
 }
 
 #[tokio::test]
+async fn browsers_are_told_to_come_by_https_where_people_do() {
+    let header = "strict-transport-security";
+    let plain = app(&HttpLimits::default());
+    assert!(
+        !send(&plain, Request::get("/open"))
+            .await
+            .0
+            .headers()
+            .contains_key(header)
+    );
+    let limits = HttpLimits {
+        https_only: true,
+        ..HttpLimits::default()
+    };
+    assert!(
+        send(&app(&limits), Request::get("/open"))
+            .await
+            .0
+            .headers()
+            .contains_key(header)
+    );
+}
+
+#[tokio::test]
 async fn a_panic_is_a_500_and_the_next_request_is_served() {
     let app = app(&HttpLimits::default());
     let (response, body) = send(&app, Request::get("/panic")).await;

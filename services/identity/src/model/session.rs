@@ -1,5 +1,6 @@
 //! Sessions: one sign-in of one person on one device, and the tokens that stand for it.
 
+use std::fmt;
 use std::time::Duration;
 
 use haechi_base::{PersonId, SessionId, Time};
@@ -56,8 +57,8 @@ impl Session {
     }
 }
 
-/// A signed-in device: what a client keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A signed-in device: what a client keeps. Its tokens are not printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignedInSession {
     /// Goes into `Authorization: Bearer`.
     pub access_token: String,
@@ -73,13 +74,32 @@ pub struct SignedInSession {
     pub person: Person,
 }
 
-/// A token that signs in another device of the same person, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for SignedInSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SignedInSession")
+            .field("session_id", &self.session_id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token that signs in another device of the same person, once. It is not printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoginToken {
     /// The token.
     pub token: String,
     /// When it ends.
     pub expires_at: Time,
+}
+
+impl fmt::Debug for LoginToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoginToken")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What to do with a refresh token of a session.
