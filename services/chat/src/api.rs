@@ -88,7 +88,7 @@ async fn wrong_method() -> MatrixError {
 }
 
 /// Adds the routes of one endpoint of the specification, under all the paths it ever had.
-fn endpoint<T, H, M>(router: Router<Chat>, handler: H) -> Router<Chat>
+fn endpoint<T, H, M>(mut router: Router<Chat>, handler: H) -> Router<Chat>
 where
     T: Metadata,
     H: Handler<M, Chat> + Clone,
@@ -97,7 +97,9 @@ where
     let Ok(method) = MethodFilter::try_from(T::METHOD) else {
         return router;
     };
-    T::PATH_BUILDER.all_paths().fold(router, |router, path| {
-        router.route(path, on(method, handler.clone()))
-    })
+    let routes = on(method, handler);
+    for path in T::PATH_BUILDER.all_paths() {
+        router = router.route(path, routes.clone());
+    }
+    router
 }

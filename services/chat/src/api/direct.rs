@@ -1,4 +1,4 @@
-//! The one chat of two people: `/api/chat/direct`.
+//! The one chat of two people: `/api/chat/direct` finds or makes it.
 
 use axum::extract::State;
 use haechi_http::{Json, Problem, SignedIn};

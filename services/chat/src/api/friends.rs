@@ -1,4 +1,4 @@
-//! Friends: `/api/chat/friends`.
+//! The list of friends: `/api/chat/friends`, one-sided and by number or user id.
 
 use axum::extract::State;
 use axum::response::IntoResponse;

@@ -66,71 +66,63 @@ pub(crate) fn drafts_of_new_room(
     mut new_id: impl FnMut() -> String,
 ) -> Vec<Draft> {
     let creator = room.creator;
-    let creator_id = user_id(creator, server_name);
     let mut drafts = Vec::new();
     let mut put = |sender, kind: &str, state_key: &str, content: &Value| {
-        drafts.push(Draft::state(
-            new_id(),
-            sender,
-            kind,
-            state_key,
-            Content::of(content),
-        ));
+        let content = Content::of(content);
+        drafts.push(Draft::state(new_id(), sender, kind, state_key, content));
     };
     let mut creation = room.creation_content.clone();
     // Version 11 names the creator by the sender alone.
     creation.remove("creator");
     creation.insert("room_version".to_owned(), ROOM_VERSION.into());
     put(creator, "m.room.create", "", &creation.into());
-    put(
-        creator,
-        "m.room.member",
-        &creator_id,
-        &membership("join", &room.creator_profile, false),
-    );
-    put(
-        creator,
-        "m.room.power_levels",
-        "",
-        &power_levels(room, server_name),
-    );
+    let joins = membership("join", &room.creator_profile, false);
+    put(creator, "m.room.member", &user_id(creator, server_name), &joins);
+    let levels = power_levels(room, server_name);
+    put(creator, "m.room.power_levels", "", &levels);
+    for (kind, state_key, content) in named_state(room) {
+        put(creator, &kind, &state_key, &content);
+    }
+    for (person, profile) in &room.invited {
+        let invited = user_id(*person, server_name);
+        let is_invited = membership("invite", profile, room.is_direct);
+        put(creator, "m.room.member", &invited, &is_invited);
+        if room.invited_join {
+            let joins = membership("join", profile, false);
+            put(*person, "m.room.member", &invited, &joins);
+        }
+    }
+    drafts
+}
+
+/// The state between the power levels and the invitations: the preset's where it was not handed in, what was
+/// handed in, name and topic.
+fn named_state(room: &NewRoom) -> Vec<(String, String, Value)> {
+    let mut state = Vec::new();
+    let is_handed_in = |kind: &str| {
+        let mut given = room.initial_state.iter();
+        given.any(|(given, key, _)| given == kind && key.is_empty())
+    };
     for (kind, content) in preset_state(room.preset) {
-        let handed_in = room
-            .initial_state
-            .iter()
-            .any(|(given, key, _)| given == kind && key.is_empty());
-        if !handed_in {
-            put(creator, kind, "", &content);
+        if !is_handed_in(kind) {
+            state.push((kind.to_owned(), String::new(), content));
         }
     }
     for (kind, state_key, content) in &room.initial_state {
         let content = serde_json::from_str(content.as_str()).unwrap_or_else(|_| json!({}));
-        put(creator, kind, state_key, &content);
+        state.push((kind.clone(), state_key.clone(), content));
     }
     if let Some(name) = &room.name {
-        put(creator, "m.room.name", "", &json!({ "name": name }));
+        state.push(("m.room.name".to_owned(), String::new(), json!({ "name": name })));
     }
     if let Some(topic) = &room.topic {
-        put(creator, "m.room.topic", "", &json!({ "topic": topic }));
+        state.push((
+            "m.room.topic".to_owned(),
+            String::new(),
+            json!({ "topic": topic }),
+        ));
     }
-    for (person, profile) in &room.invited {
-        let invited = user_id(*person, server_name);
-        put(
-            creator,
-            "m.room.member",
-            &invited,
-            &membership("invite", profile, room.is_direct),
-        );
-        if room.invited_join {
-            put(
-                *person,
-                "m.room.member",
-                &invited,
-                &membership("join", profile, false),
-            );
-        }
-    }
-    drafts
+    state
 }
 
 /// The content of a `m.room.member`.

@@ -27,7 +27,7 @@ pub const INITIAL_STATE_MAX: usize = 100;
 pub const TIMELINE_EVENTS_DEFAULT: u32 = 20;
 
 /// Most events on one page, whatever was asked.
-pub const PAGE_EVENTS_MAX: u32 = 200;
+pub const PAGE_EVENTS_MAX: u32 = 500;
 
 /// Rows looked at for one page: a filter that matches almost nothing gets a short page and a token to go on.
 pub const PAGE_ROWS_MAX: u32 = 2_000;

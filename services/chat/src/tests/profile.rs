@@ -49,6 +49,22 @@ async fn a_new_name_is_told_in_all_rooms(store: TestStore) {
             0
         );
     }
+}
+
+async fn profiles_are_shown_and_found(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("민지").await, app.sign_up("Joon").await);
+    make_room_of(&app, &minji, &[&joon]).await;
+    let profile = format!("profile/{}", segment(&minji.user_id));
+    let picture = format!("{profile}/avatar_url");
+    put(
+        &app,
+        &minji,
+        &picture,
+        json!({ "avatar_url": "mxc://localhost/a" }),
+    )
+    .await
+    .expect(200);
     let told = app.get(&client(&profile)).send().await.expect(200).json();
     assert_eq!(
         told,
@@ -126,5 +142,6 @@ async fn a_profile_is_changed_by_its_owner_only(store: TestStore) {
 
 haechi_testkit::on_both_engines!(
     a_new_name_is_told_in_all_rooms,
+    profiles_are_shown_and_found,
     a_profile_is_changed_by_its_owner_only
 );
