@@ -200,7 +200,7 @@ impl Settings {
     }
 
     pub(crate) fn log(&self) -> &str {
-        self.log.as_deref().unwrap_or("info")
+        self.log.as_deref().unwrap_or("info,tokio_postgres=warn")
     }
 
     pub(crate) const fn log_json(&self) -> bool {
