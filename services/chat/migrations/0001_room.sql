@@ -80,8 +80,9 @@ CREATE TABLE chat_membership (
     invited_from BIGINT,
     forgotten BOOLEAN NOT NULL
 );
-CREATE INDEX chat_membership_person_membership ON chat_membership (person, membership);
-CREATE INDEX chat_membership_room_id_membership ON chat_membership (room_id, membership);
+-- The first holds all that a sync asks of someone with many rooms, the second all that a summary asks of a large one.
+CREATE INDEX chat_membership_person ON chat_membership (person, membership, stream, room_id);
+CREATE INDEX chat_membership_room_id ON chat_membership (room_id, membership, position, person);
 
 -- How far a person has read, by receipt or by writing.
 CREATE TABLE chat_read (

@@ -1,6 +1,6 @@
 //! What people keep for themselves (client-server API, "Client config").
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use haechi_base::Actor;
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::error::MatrixError;
 use super::filters::refuse_another;
-use super::ruma::{Body, Who};
+use super::ruma::{Body, Path, Who};
 use super::send::content_of;
 use crate::Chat;
+use crate::model::limits::NAME_BYTES_MAX;
 use crate::model::raw_json;
 use crate::ops::AccountData;
 
@@ -74,7 +75,7 @@ async fn keep_of_room(
     Path((user, room_id, kind)): Path<(String, String, String)>,
     Body(body): Body,
 ) -> Result<Json<Value>, MatrixError> {
-    if !room_id.starts_with('!') {
+    if !room_id.starts_with('!') || room_id.len() > NAME_BYTES_MAX {
         return Err(MatrixError::invalid_parameter("this is no room id"));
     }
     put(&chat, &actor, &user, room_id, kind, &body).await

@@ -1,6 +1,6 @@
 //! Uploads and downloads (client-server API, "Content repository").
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::MatrixError;
-use super::ruma::{Body, Who};
+use super::ruma::{Body, Path, Query, Who};
 use crate::Chat;
 use crate::ops::{Download, Upload};
 

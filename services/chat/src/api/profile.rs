@@ -1,6 +1,6 @@
 //! Profiles and the directory of people (client-server API, "Profiles").
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use ruma::api::client::profile::get_profile;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::endpoint;
 use super::error::MatrixError;
-use super::ruma::{Anyone, Body, Signed, Who, of_json};
+use super::ruma::{Anyone, Body, Path, Signed, Who, of_json};
 use crate::Chat;
 use crate::model::limits::DIRECTORY_PEOPLE_MAX;
 use crate::ops::Profile;

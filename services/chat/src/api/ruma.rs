@@ -10,6 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt};
+use serde::de::DeserializeOwned;
 
 use super::error::MatrixError;
 
@@ -21,6 +22,32 @@ pub(super) struct Signed<T>(pub(super) Actor, pub(super) T);
 
 /// Who asks; a request without a valid token is refused.
 pub(super) struct Who(pub(super) Actor);
+
+/// The parameters in the address.
+pub(super) struct Path<T>(pub(super) T);
+
+/// The parameters behind the question mark.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, MatrixError> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection| MatrixError::invalid_parameter(rejection.body_text()))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, MatrixError> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| MatrixError::invalid_parameter(rejection.body_text()))
+    }
+}
 
 /// The body, whatever it holds.
 pub(super) struct Body(pub(super) Bytes);

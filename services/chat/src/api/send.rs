@@ -1,6 +1,6 @@
 //! Sending messages and taking them back (client-server API, "Sending events to a room").
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::put;
 use axum::{Json, Router};
 use ruma::api::client::redact::redact_event;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::endpoint;
 use super::error::MatrixError;
-use super::ruma::{Body, Signed, Who};
+use super::ruma::{Body, Path, Signed, Who};
 use crate::Chat;
 use crate::model::Content;
 

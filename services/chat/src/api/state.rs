@@ -1,6 +1,6 @@
 //! The state of rooms (client-server API, "Getting events for a room" and "State events").
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use haechi_base::Actor;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::MatrixError;
-use super::ruma::{Body, Who};
+use super::ruma::{Body, Path, Query, Who};
 use super::send::{Sent, content_of};
 use crate::Chat;
 use crate::model::raw_json;

@@ -5,11 +5,12 @@ use haechi_store::{StoreError, ToValue, Tx, Value};
 use super::events::{event_columns, read};
 use crate::model::Event;
 
-const CURRENT: &str = concat!(
-    event_columns!(),
-    "FROM chat_room_state s JOIN chat_event e ON e.event_id = s.event_id
-    WHERE (s.room_id, s.type, s.state_key) IN (VALUES"
-);
+// The keys come first: SQLite would read the whole table for a row value in a list, and keeps the order of a
+// CROSS JOIN.
+const CURRENT: &str = concat!(event_columns!(), "FROM (VALUES");
+const CURRENT_AFTER: &str = ") AS k CROSS JOIN chat_room_state s CROSS JOIN chat_event e
+    WHERE s.room_id = k.column1 AND s.type = k.column2 AND s.state_key = k.column3
+        AND e.event_id = s.event_id";
 const PUT: &str = "INSERT INTO chat_room_state (room_id, type, state_key, event_id, position) VALUES";
 const PUT_AFTER: &str = "
     ON CONFLICT (room_id, type, state_key)
@@ -40,7 +41,7 @@ pub(crate) async fn current(tx: &mut Tx<'_>, keys: &[StateKey]) -> Result<Vec<Ev
         .iter()
         .map(|(room_id, kind, state_key)| vec![room_id.to_value(), kind.to_value(), state_key.to_value()])
         .collect();
-    tx.query_values(CURRENT, &rows, ")")
+    tx.query_values(CURRENT, &rows, CURRENT_AFTER)
         .await?
         .iter()
         .map(read)

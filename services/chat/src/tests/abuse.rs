@@ -106,6 +106,8 @@ async fn what_does_not_exist_is_told_apart(store: TestStore) {
     }
     let odd = get(&app, &minji, &format!("rooms/{room}/messages?dir=sideways")).await;
     assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
+    let odd = put(&app, &minji, "rooms/%FF%FE/send/m.room.message/1", json!({})).await;
+    assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
     let odd = get(&app, &minji, "sync?timeout=soon").await;
     assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
 }
