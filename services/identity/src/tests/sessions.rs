@@ -1,13 +1,16 @@
 //! Sessions: lists, sign-out, refresh, and the ways in for Matrix clients.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use haechi_http::{AuthenticationError, Authenticator as _};
+use haechi_service::Context;
+use haechi_store::{Store, StoreLimits};
 use haechi_testkit::{TestStore, assert_problem, on_both_engines};
 use serde_json::{Value, json};
 
 use super::start;
-use crate::{DeviceRequest, Identity, IdentityError, PasswordSubject};
+use crate::{DeviceRequest, Identity, IdentityError, IdentitySettings, PasswordSubject};
 
 async fn a_person_sees_their_devices_and_nobody_elses(store: TestStore) {
     let (app, _) = start(store).await;
@@ -308,7 +311,31 @@ async fn a_login_token_signs_in_once_within_two_minutes(store: TestStore) {
     }
 }
 
+async fn people_stay_signed_in_when_no_database_answers(store: TestStore) {
+    let (app, _) = start(store).await;
+    let phone = app.sign_up("Minji").await;
+    // Another node with the same key, which reaches no database.
+    let nowhere = "postgres://postgres@127.0.0.1:1/nowhere".parse().unwrap();
+    let limits = StoreLimits {
+        unavailable_wait: Duration::from_millis(100),
+        ..StoreLimits::default()
+    };
+    let context = Context {
+        store: Store::open(&nowhere, &limits, Arc::clone(&app.context.clock)).unwrap(),
+        ..app.context.clone()
+    };
+    let cut_off = Identity::new(context, IdentitySettings::default());
+    let actor = cut_off.authenticate(&phone.access_token).await.unwrap();
+    assert_eq!(actor, phone.actor());
+    let forged = cut_off.authenticate("a.b.c").await;
+    assert_eq!(forged, Err(AuthenticationError::Unknown));
+    app.advance(Duration::from_secs(3_600));
+    let late = cut_off.authenticate(&phone.access_token).await;
+    assert_eq!(late, Err(AuthenticationError::Expired));
+}
+
 on_both_engines!(
+    people_stay_signed_in_when_no_database_answers,
     a_person_sees_their_devices_and_nobody_elses,
     a_sign_out_counts_at_once_for_one_device_and_for_another,
     tokens_end_and_are_refreshed,
