@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
 use haechi_chat::Chat;
 use haechi_identity::{
-    CodeGateway, CodeGateway as _, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook,
+    CodeGateway as _, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook,
 };
 use haechi_pay::Pay;
 use haechi_service::{Context, JobHandler, JobOutcome, Service};
