@@ -5,9 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
 use haechi_chat::Chat;
-use haechi_identity::{
-    CodeGateway as _, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook,
-};
+use haechi_identity::{CodeGateway, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook};
 use haechi_pay::Pay;
 use haechi_service::{Context, JobHandler, JobOutcome, Service};
 use haechi_store::{Migrations, Tx, forget_keys};
