@@ -41,6 +41,9 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
+    /// A table is not there: its migration was not applied.
+    #[error("a table is not there: {0}")]
+    NoTable(String),
     /// A column holds another type than its reader asked for.
     #[error("expected {expected}, found {found}")]
     Type {

@@ -109,13 +109,18 @@ impl Store {
     /// # Errors
     /// As [`Store::migrate`].
     pub async fn missing_migrations(&self, services: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
-        self.write_unkeyed(async |tx: &mut Tx<'_>| tx.run_script(CREATE).await)
-            .await?;
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
         let mut missing = Vec::new();
         for migrations in all {
-            self.refuse_newer(&migrations).await?;
             let service = migrations.service;
+            match self.refuse_newer(&migrations).await {
+                // A new store: nothing was ever applied. It is only looked at, since there may be a standby only.
+                Err(StoreError::NoTable(_)) => {
+                    missing.extend(migrations.steps.iter().map(|step| Applied::of(service, step)));
+                    continue;
+                }
+                outcome => outcome?,
+            }
             for step in migrations.steps {
                 let find =
                     async move |tx: &mut Tx<'_>| tx.query_optional(FIND, &[&service, &step.number]).await;

@@ -26,6 +26,8 @@ pub(super) fn classify(sql: &str, error: &tokio_postgres::Error) -> Failure {
             "{message} ({})",
             database.constraint().unwrap_or_default()
         )))
+    } else if *code == SqlState::UNDEFINED_TABLE {
+        Failure::Final(StoreError::NoTable(message.to_owned()))
     } else if is_lost(code) {
         Failure::Lost(message.to_owned())
     } else if code.code().starts_with("23") {

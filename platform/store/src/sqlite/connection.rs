@@ -1,5 +1,7 @@
 //! Opening a connection with the settings that make a commit durable.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,8 +17,8 @@ const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
 
 /// Opens the file for writing and creates it when there is none.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    create_private(path).map_err(|error| unopened(path, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, &error))?;
     // synchronous = FULL: a commit is acknowledged only after the write-ahead log was synced to the disk.
     configure(
@@ -35,6 +37,17 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Creates the file for its owner only: it holds what people write to each other. SQLite gives the files beside
+/// it the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
 fn configure(connection: &Connection, own: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(OTHER_PROCESS_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_PREPARED_MAX);
@@ -46,6 +59,6 @@ fn configure(connection: &Connection, own: &str) -> rusqlite::Result<()> {
     connection.execute_batch(own)
 }
 
-fn unopened(path: &Path, error: &rusqlite::Error) -> StoreError {
+fn unopened(path: &Path, error: &dyn std::error::Error) -> StoreError {
     StoreError::Unavailable(format!("cannot open {}: {error}", path.display()))
 }

@@ -118,6 +118,10 @@ fn failure(sql: &str, error: &rusqlite::Error) -> Failure {
             "another process holds the database file".to_owned(),
         )),
         (ErrorCode::DiskFull, _) => Failure::Final(StoreError::Unavailable("the disk is full".to_owned())),
+        // SQLite has no code of its own for it.
+        (ErrorCode::Unknown, _) if reason.starts_with("no such table") => {
+            Failure::Final(StoreError::NoTable(reason))
+        }
         _ => Failure::Final(StoreError::statement(sql, &reason)),
     }
 }

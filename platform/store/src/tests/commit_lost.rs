@@ -48,7 +48,8 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, cut: Cut, cuts: Arc
                 server.write_all(bytes).await.unwrap();
                 if armed {
                     // The answer says that it is committed; it goes no further.
-                    server.read(&mut answered).await.unwrap();
+                    let length = server.read(&mut answered).await.unwrap();
+                    assert!(length > 0, "the server went away");
                     return;
                 }
             }

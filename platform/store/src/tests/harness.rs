@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use haechi_base::{Clock, ManualClock, SystemClock, Time};
+use haechi_base::{Clock, ManualClock, SystemClock};
 use haechi_testkit::postgres_server::PostgresServer;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -124,8 +124,4 @@ pub(super) async fn count(store: &Store, table: &str) -> i64 {
         .await
         .map_err(|error: StoreError| error)
         .unwrap()
-}
-
-pub(super) fn moment(micros: i64) -> Time {
-    Time::from_micros(micros)
 }

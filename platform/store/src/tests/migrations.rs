@@ -42,6 +42,13 @@ const BROKEN: Migrations = Migrations {
 
 #[tokio::test]
 async fn each_step_is_applied_once() {
+    for new in [super::harness::sqlite(), super::harness::postgres().await] {
+        assert_eq!(
+            new.store.missing_migrations(&[NEW]).await.unwrap().len(),
+            3,
+            "the store's own and two"
+        );
+    }
     on_both_engines(async |test| {
         assert_eq!(test.store.missing_migrations(&[OLD]).await.unwrap().len(), 1);
         assert_eq!(test.store.migrate(&[OLD]).await.unwrap().len(), 1);

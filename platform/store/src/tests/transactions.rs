@@ -203,7 +203,9 @@ async fn what_follows_a_commit_follows_only_a_commit() {
                 .store
                 .write_unkeyed(async move |tx: &mut Tx<'_>| {
                     let called = Arc::clone(&called);
-                    tx.after_commit(move || drop(called.fetch_add(1, Ordering::SeqCst)));
+                    tx.after_commit(move || {
+                        called.fetch_add(1, Ordering::SeqCst);
+                    });
                     if keep { Ok(()) } else { Err(StoreError::KeyReused) }
                 })
                 .await;
@@ -238,4 +240,23 @@ async fn an_acknowledged_write_is_in_the_file() {
     )
     .unwrap();
     assert_eq!(count(&recovered, "pair").await, 1);
+}
+
+/// What people write to each other is not for every account of the machine.
+#[tokio::test]
+async fn the_embedded_files_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let test = super::harness::sqlite();
+    create(&test.store, PAIR).await;
+    let crate::StoreUrl::Sqlite(path) = &test.url else {
+        unreachable!()
+    };
+    for path in [path.clone(), path.with_extension("sqlite-wal")] {
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o077,
+            0,
+            "{}",
+            path.display()
+        );
+    }
 }

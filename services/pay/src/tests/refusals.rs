@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{start, won};
 
 /// A transfer of 1,000 won with something about it changed.
-fn with(to: &SignedUp, change: Value) -> Value {
+fn with(to: &SignedUp, change: &Value) -> Value {
     let mut body = won(to, 1_000);
     for (name, value) in change.as_object().unwrap() {
         body[name] = value.clone();
@@ -16,9 +16,9 @@ fn with(to: &SignedUp, change: Value) -> Value {
 
 /// Bad requests of somebody who has 5,000 won, with what each is answered.
 fn bad_transfers(from: &SignedUp, to: &SignedUp) -> Vec<(Value, u16, &'static str)> {
-    let krw = |amount: Value| with(to, json!({ "amount": { "amount": amount, "currency": "KRW" } }));
-    let amount = |amount: Value| with(to, json!({ "amount": amount }));
-    let receiver = |user_id: &str| with(to, json!({ "to": user_id }));
+    let krw = |amount: Value| with(to, &json!({ "amount": { "amount": amount, "currency": "KRW" } }));
+    let amount = |amount: Value| with(to, &json!({ "amount": amount }));
+    let receiver = |user_id: &str| with(to, &json!({ "to": user_id }));
     vec![
         (won(from, 1_000), 422, "same-person"),
         (krw(json!(0)), 422, "amount-not-positive"),
@@ -45,9 +45,9 @@ fn bad_transfers(from: &SignedUp, to: &SignedUp) -> Vec<(Value, u16, &'static st
             422,
             "unknown-field",
         ),
-        (with(to, json!({ "tip": 100 })), 422, "unknown-field"),
-        (with(to, json!({ "memo": "x".repeat(141) })), 422, "invalid-body"),
-        (with(to, json!({ "memo": "a\u{7}b" })), 422, "invalid-body"),
+        (with(to, &json!({ "tip": 100 })), 422, "unknown-field"),
+        (with(to, &json!({ "memo": "x".repeat(141) })), 422, "invalid-body"),
+        (with(to, &json!({ "memo": "a\u{7}b" })), 422, "invalid-body"),
         (receiver("joon"), 404, "no-such-person"),
         (receiver("@joon:elsewhere.example"), 404, "no-such-person"),
         (
