@@ -166,14 +166,23 @@ pub(crate) async fn has_unplaced(tx: &mut Tx<'_>, stream: Stream) -> Result<bool
     Ok(!tx.query(HAS_UNPLACED, &[&i64::from(stream)]).await?.is_empty())
 }
 
-/// Gives events their place: (event id, position, ordinal).
-pub(crate) async fn place(tx: &mut Tx<'_>, places: &[(String, i64, i64)]) -> Result<(), StoreError> {
+/// The place that a posted event is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) event_id: String,
+    pub(crate) room_id: String,
+    pub(crate) position: i64,
+    pub(crate) ordinal: i64,
+}
+
+/// Gives events their place.
+pub(crate) async fn place(tx: &mut Tx<'_>, places: &[Placed]) -> Result<(), StoreError> {
     let statements: Vec<Statement> = places
         .iter()
-        .map(|(event_id, position, ordinal)| Statement::new(PLACE, &[event_id, position, ordinal]))
+        .map(|placed| Statement::new(PLACE, &[&placed.event_id, &placed.position, &placed.ordinal]))
         .collect();
     tx.run_all(&statements).await?;
-    let event_ids: Vec<&str> = places.iter().map(|(event_id, ..)| event_id.as_str()).collect();
+    let event_ids: Vec<&str> = places.iter().map(|placed| placed.event_id.as_str()).collect();
     tx.query_in(FORGET_UNPLACED, &event_ids, "").await.map(drop)
 }
 

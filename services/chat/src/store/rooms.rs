@@ -1,23 +1,27 @@
 //! Rooms: what the rules ask of them, and how far they have come.
 
+use std::collections::HashMap;
+
 use haechi_base::{PersonId, Time};
 use haechi_store::{Row, StoreError, ToValue, Tx, Value};
 
 use crate::model::{Content, PowerLevels, Rules, stream_of};
 
 const FIND: &str = "
-    SELECT r.room_id AS room_id, r.creator AS creator, r.join_rule AS join_rule,
-        r.history_visibility AS history_visibility, r.power_levels AS power_levels, a.ordinal AS ordinal
-    FROM chat_room r JOIN chat_activity a ON a.room_id = r.room_id WHERE r.room_id IN";
+    SELECT room_id, creator, join_rule, history_visibility, power_levels FROM chat_room WHERE room_id IN";
 const PUT: &str = "
     INSERT INTO chat_room
         (room_id, stream, creator, join_rule, history_visibility, power_levels, created_at) VALUES";
 const PUT_AFTER: &str = "
     ON CONFLICT (room_id) DO UPDATE SET join_rule = excluded.join_rule,
         history_visibility = excluded.history_visibility, power_levels = excluded.power_levels";
+// Raised without being read first: a transaction that read these rows would fight with the other streams', whose
+// rooms stand on the same pages.
 const PUT_ACTIVITY: &str = "INSERT INTO chat_activity (room_id, position, ordinal) VALUES";
 const PUT_ACTIVITY_AFTER: &str = "
-    ON CONFLICT (room_id) DO UPDATE SET position = excluded.position, ordinal = excluded.ordinal";
+    ON CONFLICT (room_id) DO UPDATE SET position = excluded.position,
+        ordinal = chat_activity.ordinal + excluded.ordinal
+    RETURNING room_id, ordinal";
 const CLAIM_DIRECT: &str = "
     INSERT INTO chat_direct (pair, room_id) VALUES ($1, $2)
     ON CONFLICT (pair) DO UPDATE SET room_id = chat_direct.room_id RETURNING room_id";
@@ -27,8 +31,6 @@ const REPLACE_DIRECT: &str = "UPDATE chat_direct SET room_id = $2 WHERE pair = $
 pub(crate) struct FoundRoom {
     pub(crate) room_id: String,
     pub(crate) rules: Rules,
-    /// How many notifying messages there are.
-    pub(crate) ordinal: i64,
 }
 
 /// The rooms of these ids that are there.
@@ -56,7 +58,6 @@ fn read(row: &Row) -> Result<FoundRoom, StoreError> {
                 .map_err(damaged)?,
             power_levels: levels.map_err(damaged)?,
         },
-        ordinal: row.get("ordinal")?,
     })
 }
 
@@ -83,15 +84,21 @@ pub(crate) async fn put(tx: &mut Tx<'_>, rooms: &[(&str, &Rules)], now: Time) ->
     tx.query_values(PUT, &rows, PUT_AFTER).await.map(drop)
 }
 
-/// Keeps how far rooms have come: (room, position, ordinal).
-pub(crate) async fn put_activity(tx: &mut Tx<'_>, rooms: &[(&str, i64, i64)]) -> Result<(), StoreError> {
+/// Keeps how far rooms have come, each room once: (room, position, new messages that notify). Returns how many
+/// of those each room has had by now.
+pub(crate) async fn raise_activity(
+    tx: &mut Tx<'_>,
+    rooms: &[(&str, i64, i64)],
+) -> Result<HashMap<String, i64>, StoreError> {
     let rows: Vec<Vec<Value<'_>>> = rooms
         .iter()
-        .map(|(room_id, position, ordinal)| vec![room_id.to_value(), position.to_value(), ordinal.to_value()])
+        .map(|(room_id, position, count)| vec![room_id.to_value(), position.to_value(), count.to_value()])
         .collect();
-    tx.query_values(PUT_ACTIVITY, &rows, PUT_ACTIVITY_AFTER)
-        .await
-        .map(drop)
+    let raised = tx.query_values(PUT_ACTIVITY, &rows, PUT_ACTIVITY_AFTER).await?;
+    raised
+        .iter()
+        .map(|row| Ok((row.get("room_id")?, row.get("ordinal")?)))
+        .collect()
 }
 
 /// The room of a pair: the one that is named already, or else `room_id` from now on.

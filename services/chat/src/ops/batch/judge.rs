@@ -9,7 +9,8 @@ use super::needs::{Loaded, RoomEntry};
 use crate::model::{
     ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, person_of, redacted_content,
 };
-use crate::store::receipts::{Read, Receipt};
+use crate::store::events::Placed;
+use crate::store::receipts::Receipt;
 use crate::store::state::StateKey;
 
 /// People that one message can mention.
@@ -23,6 +24,15 @@ pub(super) struct Bench<'b> {
     pub(super) out: Out,
 }
 
+/// How many messages of a room somebody has read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ReadCount {
+    /// All up to an event that was there before.
+    Known(i64),
+    /// All from before the batch, and so many of the batch's own.
+    New(i64),
+}
+
 /// What is to be written.
 #[derive(Default)]
 pub(super) struct Out {
@@ -33,11 +43,12 @@ pub(super) struct Out {
     pub(super) state: BTreeMap<StateKey, (String, i64)>,
     pub(super) members: BTreeMap<(String, PersonId), (Member, String, i64)>,
     pub(super) redactions: Vec<(String, String, String)>,
-    pub(super) reads: BTreeMap<(String, PersonId), (i64, i64)>,
+    /// How far people have read: by position, and by count.
+    pub(super) reads: BTreeMap<(String, PersonId), (i64, ReadCount)>,
     pub(super) receipts: HashMap<(String, PersonId, String, String), Receipt>,
     pub(super) mentions: Vec<(String, PersonId, i64)>,
-    /// Events that other services posted, with their places: (event id, position, ordinal).
-    pub(super) placed: Vec<(String, i64, i64)>,
+    /// Events that other services posted, with their places.
+    pub(super) placed: Vec<Placed>,
     /// The last position of each room where something happened.
     pub(super) touched: BTreeMap<String, i64>,
 }
@@ -57,14 +68,18 @@ impl<'b> Bench<'b> {
         let position = self.take_position();
         let entry = self.loaded.rooms.entry(event.room_id.clone()).or_default();
         if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
-            entry.ordinal += 1;
-            self.out
-                .reads
-                .insert((event.room_id.clone(), event.sender), (position, entry.ordinal));
+            entry.new_messages += 1;
+            self.out.reads.insert(
+                (event.room_id.clone(), event.sender),
+                (position, ReadCount::New(entry.new_messages)),
+            );
         }
-        self.out
-            .placed
-            .push((event.event_id.clone(), position, entry.ordinal));
+        self.out.placed.push(Placed {
+            event_id: event.event_id.clone(),
+            room_id: event.room_id.clone(),
+            position,
+            ordinal: entry.new_messages,
+        });
         self.out.touched.insert(event.room_id.clone(), position);
     }
 
@@ -166,7 +181,7 @@ impl<'b> Bench<'b> {
             .unzip();
         entry.room.apply(draft, self.server_name)?;
         let position = self.take_position();
-        entry.ordinal += i64::from(draft.notifies());
+        entry.new_messages += i64::from(draft.notifies());
         let event = event_of(entry, request, draft, position, replaces, previous_content);
         let member = take_member(entry, draft, position, self.server_name);
         entry.has_new_rules |= is_rule(draft);
@@ -241,9 +256,10 @@ impl<'b> Bench<'b> {
         if let Some((person, member)) = put.member {
             if member.joined_from == Some(position) {
                 // What was said before one came is not unread.
-                self.out
-                    .reads
-                    .insert((room_id.clone(), person), (position, event.ordinal));
+                self.out.reads.insert(
+                    (room_id.clone(), person),
+                    (position, ReadCount::New(event.ordinal)),
+                );
             }
             let noted = (member, event.event_id.clone(), position);
             self.out.members.insert((room_id.clone(), person), noted);
@@ -256,9 +272,10 @@ impl<'b> Bench<'b> {
         }
         if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
             // Who writes has read.
-            self.out
-                .reads
-                .insert((room_id.clone(), event.sender), (position, event.ordinal));
+            self.out.reads.insert(
+                (room_id.clone(), event.sender),
+                (position, ReadCount::New(event.ordinal)),
+            );
             let named = put.mentions.user_ids.iter().take(MENTIONS_MAX);
             let people: HashSet<PersonId> = named
                 .filter_map(|user| person_of(user, self.server_name))
@@ -298,12 +315,13 @@ impl<'b> Bench<'b> {
         let Some(target) = target else {
             return Err(ChatError::not_found("there is no such event in this room"));
         };
-        let read = self
-            .out
-            .reads
-            .entry((room_id.clone(), request.person))
-            .or_default();
-        *read = (*read).max((target.position, target.ordinal));
+        let key = (room_id.clone(), request.person);
+        let known = (target.position, ReadCount::Known(target.ordinal));
+        // Nobody unreads: of two the later one stands.
+        let read = self.out.reads.entry(key).or_insert(known);
+        if read.0 < known.0 {
+            *read = known;
+        }
         let position = self.take_position();
         let receipt = Receipt {
             room_id: room_id.clone(),
@@ -323,21 +341,6 @@ impl<'b> Bench<'b> {
         self.out.receipts.insert(key, receipt);
         self.out.touched.insert(room_id.clone(), position);
         Ok(())
-    }
-
-    /// The rows of how far people have read.
-    pub(super) fn reads(&self) -> Vec<Read> {
-        let rows = self
-            .out
-            .reads
-            .iter()
-            .map(|((room_id, person), (position, ordinal))| Read {
-                room_id: room_id.clone(),
-                person: *person,
-                position: *position,
-                ordinal: *ordinal,
-            });
-        rows.collect()
     }
 }
 
@@ -374,7 +377,7 @@ fn event_of(
         event_id: draft.event_id.clone(),
         room_id: request.room_id.clone(),
         position,
-        ordinal: entry.ordinal,
+        ordinal: entry.new_messages,
         sender: draft.sender,
         kind: draft.kind.clone(),
         state_key: draft.state_key.clone(),

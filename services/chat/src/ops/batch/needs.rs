@@ -74,7 +74,8 @@ impl Needs {
 #[derive(Debug, Clone, Default)]
 pub(super) struct RoomEntry {
     pub(super) room: Room,
-    pub(super) ordinal: i64,
+    /// Messages that notify, counted from the beginning of the batch.
+    pub(super) new_messages: i64,
     /// Whether its rules are new or changed.
     pub(super) has_new_rules: bool,
 }
@@ -97,7 +98,7 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
                 rules: Some(found.rules),
                 members: HashMap::new(),
             },
-            ordinal: found.ordinal,
+            new_messages: 0,
             has_new_rules: false,
         };
         loaded.rooms.insert(found.room_id, entry);
