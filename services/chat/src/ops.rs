@@ -16,7 +16,7 @@ mod profile;
 mod read_room;
 mod receipts;
 mod send;
-mod stream;
+pub(crate) mod stream;
 mod sync;
 mod typing;
 

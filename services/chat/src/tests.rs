@@ -12,6 +12,7 @@ mod names;
 mod posted;
 mod power;
 mod profile;
+mod retried;
 mod state;
 mod sync;
 

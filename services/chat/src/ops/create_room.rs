@@ -44,6 +44,16 @@ impl Chat {
                 "a room is made with at most {INITIAL_STATE_MAX} events of state"
             )));
         }
+        let own = ["m.room.create", "m.room.member"];
+        if wish
+            .initial_state
+            .iter()
+            .any(|(kind, ..)| own.contains(&kind.as_str()))
+        {
+            return Err(ChatError::invalid(
+                "a room's creation and memberships are not handed in; name who is invited",
+            ));
+        }
         let profiles = self.profiles_with(actor.person, &wish.invited).await?;
         let profile_of = |person| {
             profiles

@@ -111,6 +111,10 @@ impl Chat {
     ) -> Result<String, ChatError> {
         let draft = Draft::state(new_event_id(), actor.person, kind, state_key, content);
         draft.check_names()?;
+        if kind == "m.room.member" {
+            // Nobody is asked in who is not here.
+            self.profile(self.person(state_key)?).await?;
+        }
         self.put_events(actor.person, room_id, vec![draft]).await
     }
 
@@ -124,7 +128,7 @@ impl Chat {
         Ok(answer.unwrap_or_default())
     }
 
-    pub(super) async fn submit(&self, person: PersonId, room_id: String, wish: Wish) -> Answer {
+    pub(crate) async fn submit(&self, person: PersonId, room_id: String, wish: Wish) -> Answer {
         let request = Request {
             room_id,
             person,

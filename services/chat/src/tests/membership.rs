@@ -163,6 +163,9 @@ async fn nobody_is_invited_who_is_not_here(store: TestStore) {
         )
         .await;
         assert_matrix_error(&refused, 404, "M_NOT_FOUND");
+        let state = format!("rooms/{room}/state/m.room.member/{}", super::segment(user));
+        let refused_as_state = put(&app, &minji, &state, json!({ "membership": "invite" })).await;
+        assert_matrix_error(&refused_as_state, 404, "M_NOT_FOUND");
         let refused = post(&app, &minji, "createRoom", json!({ "invite": [user] })).await;
         assert_matrix_error(&refused, 404, "M_NOT_FOUND");
     }

@@ -85,6 +85,11 @@ async fn what_cannot_be_made_is_refused_whole(store: TestStore) {
             "M_BAD_JSON",
         ),
         (json!({ "topic": "x".repeat(70_000) }), 413, "M_TOO_LARGE"),
+        (
+            json!({ "initial_state": [{ "type": "m.room.member", "state_key": minji.user_id, "content": {} }] }),
+            400,
+            "M_INVALID_PARAM",
+        ),
     ];
     for (wish, status, code) in cases {
         assert_matrix_error(&post(&app, &minji, "createRoom", wish).await, status, code);

@@ -1,0 +1,87 @@
+//! A request that is run again after its COMMIT was lost: the same answer, and nothing happens twice.
+
+use haechi_testkit::TestStore;
+use serde_json::{Map, json};
+
+use super::{get, joined, post, segment, start, sync, texts};
+use crate::model::{Content, Draft, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id};
+use crate::ops::stream::Wish;
+
+async fn a_request_run_twice_happens_once(store: TestStore) {
+    let (app, chat) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let (host, guest) = (minji.person_id, joon.person_id);
+    let server = minji.user_id.split_once(':').unwrap().1;
+    let room = NewRoom {
+        creator: host,
+        creator_profile: Map::new(),
+        preset: Preset::Private,
+        creation_content: Map::new(),
+        power_levels: Map::new(),
+        initial_state: Vec::new(),
+        name: None,
+        topic: None,
+        is_direct: false,
+        invited: Vec::new(),
+        invited_join: false,
+    };
+    let room_id = new_room_id(server);
+    let path = segment(&room_id);
+    let made = Wish::NewRoom(drafts_of_new_room(&room, server, new_event_id));
+    let member = |sender, word: &str| {
+        let content = Content::of(&json!({ "membership": word }));
+        Draft::state(new_event_id(), sender, "m.room.member", &joon.user_id, content)
+    };
+    let invited = Wish::Events(vec![member(host, "invite")]);
+    let said = Wish::Events(vec![Draft {
+        event_id: new_event_id(),
+        sender: host,
+        kind: "m.room.message".to_owned(),
+        state_key: None,
+        content: Content::of(&json!({ "body": "once" })),
+        redacts: None,
+        sent_as: None,
+    }]);
+    let again = async |wish: &Wish| chat.submit(host, room_id.clone(), wish.clone()).await.unwrap();
+    again(&made).await;
+    let first = (again(&invited).await, again(&said).await);
+    post(&app, &joon, &format!("join/{path}"), json!({}))
+        .await
+        .expect(200);
+    again(&made).await;
+    assert_eq!((again(&invited).await, again(&said).await), first);
+
+    let told = sync(&app, &joon, "").await;
+    let room = joined(&told, &path);
+    assert_eq!(
+        room["summary"]["m.joined_member_count"], 2,
+        "an old invitation puts nobody out"
+    );
+    assert_eq!(texts(&room["timeline"]["events"]), ["once"]);
+    assert_eq!(
+        room["unread_notifications"]["notification_count"], 0,
+        "it was said before he came"
+    );
+    let other = Wish::Events(vec![Draft {
+        event_id: new_event_id(),
+        sender: host,
+        kind: "m.room.message".to_owned(),
+        state_key: None,
+        content: Content::of(&json!({ "body": "twice" })),
+        redacts: None,
+        sent_as: None,
+    }]);
+    again(&other).await;
+    again(&other).await;
+    let told = get(&app, &joon, "sync").await.expect(200).json();
+    assert_eq!(
+        joined(&told, &path)["unread_notifications"]["notification_count"],
+        1
+    );
+    // Who has gone in between is still answered as at first.
+    let left = Wish::Events(vec![member(guest, "leave")]);
+    let gone = chat.submit(guest, room_id.clone(), left.clone()).await.unwrap();
+    assert_eq!(chat.submit(guest, room_id.clone(), left).await.unwrap(), gone);
+}
+
+haechi_testkit::on_both_engines!(a_request_run_twice_happens_once);
