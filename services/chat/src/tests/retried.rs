@@ -1,11 +1,24 @@
 //! A request that is run again after its COMMIT was lost: the same answer, and nothing happens twice.
 
+use haechi_base::PersonId;
 use haechi_testkit::TestStore;
 use serde_json::{Map, json};
 
 use super::{get, joined, post, segment, start, sync, texts};
 use crate::model::{Content, Draft, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id};
 use crate::ops::stream::Wish;
+
+fn message(sender: PersonId, body: &str) -> Wish {
+    Wish::Events(vec![Draft {
+        event_id: new_event_id(),
+        sender,
+        kind: "m.room.message".to_owned(),
+        state_key: None,
+        content: Content::of(&json!({ "body": body })),
+        redacts: None,
+        sent_as: None,
+    }])
+}
 
 async fn a_request_run_twice_happens_once(store: TestStore) {
     let (app, chat) = start(store).await;
@@ -33,15 +46,7 @@ async fn a_request_run_twice_happens_once(store: TestStore) {
         Draft::state(new_event_id(), sender, "m.room.member", &joon.user_id, content)
     };
     let invited = Wish::Events(vec![member(host, "invite")]);
-    let said = Wish::Events(vec![Draft {
-        event_id: new_event_id(),
-        sender: host,
-        kind: "m.room.message".to_owned(),
-        state_key: None,
-        content: Content::of(&json!({ "body": "once" })),
-        redacts: None,
-        sent_as: None,
-    }]);
+    let said = message(host, "once");
     let again = async |wish: &Wish| chat.submit(host, room_id.clone(), wish.clone()).await.unwrap();
     again(&made).await;
     let first = (again(&invited).await, again(&said).await);
@@ -62,15 +67,7 @@ async fn a_request_run_twice_happens_once(store: TestStore) {
         room["unread_notifications"]["notification_count"], 0,
         "it was said before he came"
     );
-    let other = Wish::Events(vec![Draft {
-        event_id: new_event_id(),
-        sender: host,
-        kind: "m.room.message".to_owned(),
-        state_key: None,
-        content: Content::of(&json!({ "body": "twice" })),
-        redacts: None,
-        sent_as: None,
-    }]);
+    let other = message(host, "twice");
     again(&other).await;
     again(&other).await;
     let told = get(&app, &joon, "sync").await.expect(200).json();
