@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod code;
+mod hashing;
 mod password;
 mod session;
 
@@ -13,7 +14,6 @@ use haechi_base::{PersonId, SessionId, Time};
 use haechi_http::{Caller, KeyedLimiter};
 use haechi_service::Context;
 use haechi_store::Tx;
-use tokio::sync::Semaphore;
 
 use crate::gateway::{CodeGateway, Development, GatewayKind};
 use crate::model::{CODES_COUNTED_FOR, Country, IdentityError, PhoneNumber, SignedInSession};
@@ -22,14 +22,12 @@ use crate::secret::Tokens;
 use crate::session_cache::SessionCache;
 use crate::store;
 
+use hashing::Hashing;
 pub use password::PasswordSubject;
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
-/// Passwords that are hashed at the same time: each takes 19 MiB and a core.
-const PASSWORDS_AT_ONCE_MAX: usize = 2;
-
-/// Tries of one person's password, all of which are there again after [`PASSWORD_TRIES_PERIOD`].
+/// Tries of one person's password by one caller, all of which are there again after [`PASSWORD_TRIES_PERIOD`].
 const PASSWORD_TRIES_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const PASSWORD_TRIES_PERIOD: Duration = Duration::from_secs(10 * 60);
 
@@ -68,8 +66,9 @@ struct Inner {
     tokens: Tokens,
     sessions: SessionCache,
     callers: Option<KeyedLimiter<Caller>>,
-    passwords: KeyedLimiter<PersonId>,
-    hashing: Semaphore,
+    password_sign_ins: KeyedLimiter<(Caller, PasswordSubject)>,
+    password_changes: KeyedLimiter<PersonId>,
+    hashing: Hashing,
 }
 
 impl Identity {
@@ -87,8 +86,9 @@ impl Identity {
             tokens,
             sessions: SessionCache::new(),
             callers,
-            passwords: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
-            hashing: Semaphore::new(PASSWORDS_AT_ONCE_MAX),
+            password_sign_ins: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
+            password_changes: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
+            hashing: Hashing::new(),
         }))
     }
 
@@ -138,16 +138,20 @@ impl Identity {
 
     fn count_caller(&self, caller: Caller) -> Result<()> {
         match &self.0.callers {
-            Some(limiter) => limiter
-                .check(&caller)
-                .map_err(|retry_after| IdentityError::TooMany { retry_after }),
+            Some(limiter) => too_many(limiter.check(&caller)),
             None => Ok(()),
         }
     }
 
+    /// Ends sessions on this node by a write's answer. The hook of [`end_after_commit`] does not run when the
+    /// answer is the recorded one, after a commit whose outcome was not known.
+    fn end_here(&self, ended: &[SessionId]) {
+        ended.iter().for_each(|id| self.0.sessions.end(*id));
+    }
+
     fn give_tokens(&self, opened: Opened, now: Time) -> Result<SignedInSession> {
         let Opened { person, session, .. } = opened;
-        let access_token = self.0.tokens.access_token(&session, person.role, now)?;
+        let access_token = self.0.tokens.access_token(&session, now)?;
         let refresh_token = session
             .refreshable
             .then(|| self.0.tokens.refresh_token(session.id, session.generation));
@@ -180,6 +184,11 @@ impl Identity {
     }
 }
 
+fn too_many(counted: std::result::Result<(), Duration>) -> Result<()> {
+    counted.map_err(|retry_after| IdentityError::TooMany { retry_after })
+}
+
+/// Ends sessions on this node even if nobody waits for the answer of the write any more.
 fn end_after_commit(tx: &mut Tx<'_>, cache: &SessionCache, ended: Vec<SessionId>) {
     if !ended.is_empty() {
         let cache = cache.clone();

@@ -23,7 +23,6 @@ pub(crate) struct Claims {
     sub: PersonId,
     sid: SessionId,
     did: String,
-    role: Role,
     #[serde(rename = "gen")]
     generation: u32,
     iat: i64,
@@ -43,13 +42,13 @@ impl Claims {
         self.exp <= now.seconds()
     }
 
-    /// The actor, with the role that the session's row says or, when it cannot be read, the token.
-    pub(crate) fn into_actor(self, role: Option<Role>) -> Actor {
+    /// The actor. What they may do is not in the token: it would outlive its end there.
+    pub(crate) fn into_actor(self, role: Role) -> Actor {
         Actor {
             person: self.sub,
             session: self.sid,
             device: self.did,
-            role: role.unwrap_or(self.role),
+            role,
         }
     }
 }
@@ -95,18 +94,12 @@ impl Tokens {
     }
 
     /// An access token for the newest generation of a session.
-    pub(crate) fn access_token(
-        &self,
-        session: &Session,
-        role: Role,
-        now: Time,
-    ) -> Result<String, IdentityError> {
+    pub(crate) fn access_token(&self, session: &Session, now: Time) -> Result<String, IdentityError> {
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: session.person,
             sid: session.id,
             did: session.device_id.as_str().to_owned(),
-            role,
             generation: session.generation,
             iat: now.seconds(),
             exp: session.access_token_expires_at(now).seconds(),

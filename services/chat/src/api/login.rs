@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::extract::State;
 use axum::{Json, Router};
 use haechi_base::Time;
+use haechi_http::Caller;
 use haechi_identity::{DeviceRequest, Password, PasswordSubject, SignedInSession};
 use http::StatusCode;
 use ruma::api::client::session::{
@@ -37,7 +38,11 @@ async fn login_types() -> Json<Value> {
     ] }))
 }
 
-async fn log_in(State(chat): State<Chat>, Anyone(request): Anyone<login::v3::Request>) -> Answer {
+async fn log_in(
+    State(chat): State<Chat>,
+    caller: Caller,
+    Anyone(request): Anyone<login::v3::Request>,
+) -> Answer {
     let device_id = request.device_id.as_ref().map(|id| id.as_str());
     let device = DeviceRequest::new(
         device_id,
@@ -53,7 +58,7 @@ async fn log_in(State(chat): State<Chat>, Anyone(request): Anyone<login::v3::Req
             // A password that nobody could have is as wrong as any other.
             let secret = Password::from_str(&password.password).map_err(|_| wrong_password())?;
             chat.identity()
-                .sign_in_with_password(subject, secret, device)
+                .sign_in_with_password(subject, secret, device, caller)
                 .await?
         }
         login::v3::LoginInfo::Token(token) => chat

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use haechi_base::{Actor, SessionId, Time};
+use haechi_base::{Actor, Role, SessionId, Time};
 use haechi_http::{AuthenticationError, Authenticator};
 use haechi_store::{StoreError, Tx};
 
@@ -33,9 +33,10 @@ impl Identity {
             None => self.look_up(&claims).await?,
         };
         match known {
-            Known::Alive { role } => Ok(claims.into_actor(Some(role))),
+            Known::Alive { role } => Ok(claims.into_actor(role)),
             Known::Ended => Err(AuthenticationError::Unknown),
-            Known::Unsure => Ok(claims.into_actor(None)),
+            // Nobody can say whether an administrator still is one: until then they are a person like others.
+            Known::Unsure => Ok(claims.into_actor(Role::Person)),
         }
     }
 

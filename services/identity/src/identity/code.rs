@@ -88,7 +88,10 @@ impl Identity {
             })
             .await?;
         match outcome {
-            CodeSignInOutcome::SignedIn(opened) => self.give_tokens(*opened, now),
+            CodeSignInOutcome::SignedIn(opened) => {
+                self.end_here(&opened.ended);
+                self.give_tokens(*opened, now)
+            }
             CodeSignInOutcome::WrongCode => Err(IdentityError::WrongCode),
             CodeSignInOutcome::DisplayNameNeeded => Err(IdentityError::DisplayNameNeeded),
         }

@@ -1,14 +1,15 @@
-//! Passwords: hashed and checked outside of transactions, few at a time.
+//! Passwords: hashed and checked outside of transactions.
 
 use haechi_base::{Actor, PersonId, SessionId};
+use haechi_http::Caller;
 use haechi_store::{Tx, WriteKey};
 
-use super::{Identity, Result, end_after_commit};
+use super::{Identity, Result, end_after_commit, too_many};
 use crate::model::{DeviceRequest, IdentityError, Password, PhoneNumber, SignedInSession};
 use crate::{ops, secret, store};
 
 /// A person who signs in with a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PasswordSubject {
     /// By user id.
     Person(PersonId),
@@ -17,17 +18,22 @@ pub enum PasswordSubject {
 }
 
 impl Identity {
-    /// Signs in with a password.
+    /// Signs in with a password. Tries are counted by caller and subject, before anyone is looked up: so the
+    /// refusal does not tell who has signed up, and a stranger's tries do not lock the owner out.
     ///
     /// # Errors
     /// [`IdentityError::WrongPassword`] (also when there is no such person, or none with a password),
-    /// [`IdentityError::TooMany`], [`IdentityError::Store`].
+    /// [`IdentityError::TooMany`], [`IdentityError::TooBusy`], [`IdentityError::Store`].
     pub async fn sign_in_with_password(
         &self,
         subject: PasswordSubject,
         password: Password,
         device: DeviceRequest,
+        caller: Caller,
     ) -> Result<SignedInSession> {
+        self.count_caller(caller)?;
+        let tried = (caller, subject.clone());
+        too_many(self.0.password_sign_ins.check(&tried))?;
         let found = self
             .0
             .context
@@ -49,7 +55,7 @@ impl Identity {
             self.hash(password).await?;
             return Err(IdentityError::WrongPassword);
         };
-        if !self.is_password(person.id, password, hash).await? {
+        if !self.is_password(password, hash).await? {
             return Err(IdentityError::WrongPassword);
         }
         let now = self.0.context.now();
@@ -65,36 +71,25 @@ impl Identity {
                 Ok::<_, IdentityError>(opened)
             })
             .await?;
+        self.end_here(&opened.ended);
         self.give_tokens(opened, now)
     }
 
-    async fn is_password(&self, person: PersonId, password: Password, hash: String) -> Result<bool> {
-        self.0
-            .passwords
-            .check(&person)
-            .map_err(|retry_after| IdentityError::TooMany { retry_after })?;
-        self.hashing(move || secret::verify_password(&password, &hash))
-            .await
+    async fn is_password(&self, password: Password, hash: String) -> Result<bool> {
+        let verify = move || secret::verify_password(&password, &hash);
+        self.0.hashing.run(verify).await
     }
 
     async fn hash(&self, password: Password) -> Result<String> {
-        self.hashing(move || secret::hash_password(&password)).await?
-    }
-
-    /// Runs what takes a core for a while on a thread of its own, few at a time.
-    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let inside = |error: &dyn std::fmt::Display| IdentityError::Internal(error.to_string());
-        let _permit = self.0.hashing.acquire().await.map_err(|error| inside(&error))?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| inside(&error))
+        let hash = move || secret::hash_password(&password);
+        self.0.hashing.run(hash).await?
     }
 
     /// Gives the actor a password, or another one: then the one they have must be said.
     ///
     /// # Errors
-    /// [`IdentityError::WrongPassword`], [`IdentityError::TooMany`], [`IdentityError::NoSuchPerson`],
-    /// [`IdentityError::Store`].
+    /// [`IdentityError::WrongPassword`], [`IdentityError::TooMany`], [`IdentityError::TooBusy`],
+    /// [`IdentityError::NoSuchPerson`], [`IdentityError::Store`].
     pub async fn set_password(
         &self,
         actor: &Actor,
@@ -111,7 +106,8 @@ impl Identity {
             .ok_or(IdentityError::NoSuchPerson)?;
         if let Some(hash) = present {
             let current = current.ok_or(IdentityError::WrongPassword)?;
-            if !self.is_password(person, current, hash).await? {
+            too_many(self.0.password_changes.check(&person))?;
+            if !self.is_password(current, hash).await? {
                 return Err(IdentityError::WrongPassword);
             }
         }

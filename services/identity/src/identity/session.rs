@@ -53,7 +53,9 @@ impl Identity {
                 Ok::<_, IdentityError>(opened)
             })
             .await?;
-        self.give_tokens(opened.ok_or(IdentityError::UnknownToken)?, now)
+        let opened = opened.ok_or(IdentityError::UnknownToken)?;
+        self.end_here(&opened.ended);
+        self.give_tokens(opened, now)
     }
 
     /// The next access and refresh token for a refresh token. One that was used before ends its session: either
@@ -80,7 +82,8 @@ impl Identity {
             .await?;
         match outcome {
             RefreshOutcome::Refreshed(opened) => self.give_tokens(*opened, now),
-            RefreshOutcome::Ended(_) => {
+            RefreshOutcome::Ended(ended) => {
+                self.end_here(&ended);
                 tracing::warn!(session = %id, "a refresh token was used twice; its session was ended");
                 Err(IdentityError::UnknownToken)
             }
@@ -94,15 +97,18 @@ impl Identity {
     /// [`IdentityError::NoSuchSession`], [`IdentityError::Store`].
     pub async fn end_session(&self, actor: &Actor, session: SessionId) -> Result<()> {
         let (actor, cache) = (actor.clone(), self.0.sessions.clone());
-        self.0
+        let ended = self
+            .0
             .context
             .store
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let ended = ops::end_session(tx, &actor, session).await?;
-                end_after_commit(tx, &cache, ended);
-                Ok(())
+                end_after_commit(tx, &cache, ended.clone());
+                Ok::<_, IdentityError>(ended)
             })
-            .await
+            .await?;
+        self.end_here(&ended);
+        Ok(())
     }
 
     /// Ends the session the actor came in with.
@@ -119,14 +125,17 @@ impl Identity {
     /// [`IdentityError::Store`].
     pub async fn sign_out_all(&self, actor: &Actor) -> Result<()> {
         let (actor, cache) = (actor.clone(), self.0.sessions.clone());
-        self.0
+        let ended = self
+            .0
             .context
             .store
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let ended = ops::end_sessions(tx, &actor).await?;
-                end_after_commit(tx, &cache, ended);
-                Ok(())
+                end_after_commit(tx, &cache, ended.clone());
+                Ok::<_, IdentityError>(ended)
             })
-            .await
+            .await?;
+        self.end_here(&ended);
+        Ok(())
     }
 }

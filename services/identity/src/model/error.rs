@@ -41,6 +41,9 @@ pub enum IdentityError {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// Too many passwords wait to be checked.
+    #[error("too many sign in by password right now; try again")]
+    TooBusy,
     /// The code could not be handed to the gateway.
     #[error("the code could not be sent now; try again")]
     CodeNotSent,

@@ -158,12 +158,12 @@ fn session() -> Session {
 #[test]
 fn an_access_token_says_who_and_until_when_and_only_ours_counts() {
     let (ours, session) = (tokens(), session());
-    let token = ours.access_token(&session, Role::Person, NOW).unwrap();
+    let token = ours.access_token(&session, NOW).unwrap();
     let claims = ours.verify_access_token(&token).unwrap();
     assert_eq!((claims.session(), claims.generation()), (session.id, 3));
     assert!(!claims.is_over(NOW + Duration::from_secs(3_599)));
     assert!(claims.is_over(NOW + Duration::from_secs(3_600)));
-    let actor = claims.into_actor(Some(Role::Administrator));
+    let actor = claims.into_actor(Role::Administrator);
     assert_eq!((actor.person, actor.device.as_str()), (session.person, "PHONE"));
     assert_eq!(actor.role, Role::Administrator);
     assert!(tokens().verify_access_token(&token).is_none());

@@ -1,16 +1,18 @@
 //! Sessions: lists, sign-out, refresh, and the ways in for Matrix clients.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use haechi_http::{AuthenticationError, Authenticator as _};
+use haechi_base::{PersonId, Role};
+use haechi_http::{AuthenticationError, Authenticator as _, Caller};
 use haechi_service::Context;
-use haechi_store::{Store, StoreLimits};
-use haechi_testkit::{TestStore, assert_problem, on_both_engines};
+use haechi_store::{Store, StoreLimits, Tx};
+use haechi_testkit::{TestApp, TestStore, assert_problem, on_both_engines, operator};
 use serde_json::{Value, json};
 
-use super::start;
-use crate::{DeviceRequest, Identity, IdentityError, IdentitySettings, PasswordSubject};
+use super::{start, start_with};
+use crate::{DeviceRequest, Identity, IdentityError, IdentitySettings, PasswordSubject, ops};
 
 async fn a_person_sees_their_devices_and_nobody_elses(store: TestStore) {
     let (app, _) = start(store).await;
@@ -154,7 +156,7 @@ async fn wait_until_used(identity: &Identity, session: haechi_base::SessionId, g
         let read = identity
             .context()
             .store
-            .read(async move |tx: &mut haechi_store::Tx<'_>| crate::store::find_session(tx, session).await);
+            .read(async move |tx: &mut Tx<'_>| crate::store::find_session(tx, session).await);
         let found: Result<_, haechi_store::StoreError> = read.await;
         if found.unwrap().unwrap().used_generation >= generation {
             return;
@@ -205,13 +207,18 @@ async fn a_foreign_token_is_nobodys(store: TestStore) {
     assert_problem(&response.send().await, 401, "unknown-token");
 }
 
+fn caller(last: u8) -> Caller {
+    Caller(std::net::IpAddr::from([192, 0, 2, last]))
+}
+
 async fn a_matrix_client_signs_in_with_a_password(store: TestStore) {
     let (app, identity) = start(store).await;
     let phone = app.sign_up("Minji").await;
     let device = || DeviceRequest::new(Some("NIO"), None, false).unwrap();
     let subject = PasswordSubject::Person(phone.person_id);
-    let sign_in =
-        |password: &str| identity.sign_in_with_password(subject.clone(), password.parse().unwrap(), device());
+    let sign_in = |password: &str| {
+        identity.sign_in_with_password(subject.clone(), password.parse().unwrap(), device(), caller(1))
+    };
     assert_eq!(
         sign_in("correct horse").await.unwrap_err(),
         IdentityError::WrongPassword
@@ -249,7 +256,7 @@ async fn a_matrix_client_signs_in_with_a_password(store: TestStore) {
     // Signing in again on the same device ends the session it had.
     let by_phone = PasswordSubject::Phone(identity.parse_phone(&phone.phone).unwrap());
     let again = identity
-        .sign_in_with_password(by_phone, "correct horse".parse().unwrap(), device())
+        .sign_in_with_password(by_phone, "correct horse".parse().unwrap(), device(), caller(1))
         .await
         .unwrap();
     app.get("/api/identity/me")
@@ -273,21 +280,63 @@ async fn a_password_is_tried_ten_times_and_no_more(store: TestStore) {
         .send()
         .await
         .expect(204);
-    let subject = PasswordSubject::Person(phone.person_id);
-    let try_one = |password: &str| {
+    let known = PasswordSubject::Person(phone.person_id);
+    let nobody = PasswordSubject::Person(PersonId::new(app.context.now()));
+    let try_one = |subject: &PasswordSubject, password: &str, address: u8| {
         let device = DeviceRequest::new(None, None, false).unwrap();
-        identity.sign_in_with_password(subject.clone(), password.parse().unwrap(), device)
+        let password = password.parse().unwrap();
+        identity.sign_in_with_password(subject.clone(), password, device, caller(address))
     };
-    for _ in 0..10 {
-        assert_eq!(
-            try_one("wrong horse").await.unwrap_err(),
-            IdentityError::WrongPassword
+    // Nothing tells whether there is such a person.
+    for subject in [&known, &nobody] {
+        for _ in 0..10 {
+            let refused = try_one(subject, "wrong horse", 1).await.unwrap_err();
+            assert_eq!(refused, IdentityError::WrongPassword);
+        }
+        let refused = try_one(subject, "correct horse", 1).await.unwrap_err();
+        assert!(
+            matches!(refused, IdentityError::TooMany { .. }),
+            "{subject:?}: {refused}"
         );
     }
-    assert!(matches!(
-        try_one("correct horse").await,
-        Err(IdentityError::TooMany { .. })
-    ));
+    // The stranger's tries do not lock the owner out.
+    try_one(&known, "correct horse", 2).await.unwrap();
+}
+
+async fn one_caller_tries_so_many_passwords_and_no_more(store: TestStore) {
+    let settings = IdentitySettings {
+        tries_per_caller_hourly: NonZeroU32::new(3),
+        ..IdentitySettings::default()
+    };
+    let (app, identity) = start_with(store, settings).await;
+    let try_one = |address: u8| {
+        let subject = PasswordSubject::Person(PersonId::new(app.context.now()));
+        let device = DeviceRequest::new(None, None, false).unwrap();
+        identity.sign_in_with_password(subject, "wrong horse".parse().unwrap(), device, caller(address))
+    };
+    for _ in 0..3 {
+        assert_eq!(try_one(1).await.unwrap_err(), IdentityError::WrongPassword);
+    }
+    let refused = try_one(1).await.unwrap_err();
+    assert!(matches!(refused, IdentityError::TooMany { .. }), "{refused}");
+    assert_eq!(try_one(2).await.unwrap_err(), IdentityError::WrongPassword);
+}
+
+async fn a_wrong_present_password_is_tried_ten_times_and_no_more(store: TestStore) {
+    let (app, _) = start(store).await;
+    let phone = app.sign_up("Minji").await;
+    let set = |body: Value| {
+        app.put("/api/identity/me/password")
+            .bearer(&phone.access_token)
+            .json(body)
+            .send()
+    };
+    set(json!({"password": "correct horse"})).await.expect(204);
+    let wrong = json!({"password": "another one", "current_password": "wrong horse"});
+    for _ in 0..10 {
+        assert_problem(&set(wrong.clone()).await, 403, "wrong-password");
+    }
+    assert_problem(&set(wrong).await, 429, "too-many-requests");
 }
 
 async fn a_login_token_signs_in_once_within_two_minutes(store: TestStore) {
@@ -311,10 +360,8 @@ async fn a_login_token_signs_in_once_within_two_minutes(store: TestStore) {
     }
 }
 
-async fn people_stay_signed_in_when_no_database_answers(store: TestStore) {
-    let (app, _) = start(store).await;
-    let phone = app.sign_up("Minji").await;
-    // Another node with the same key, which reaches no database.
+/// Another node with the same key, which reaches no database.
+fn cut_off(app: &TestApp) -> Identity {
     let nowhere = "postgres://postgres@127.0.0.1:1/nowhere".parse().unwrap();
     let limits = StoreLimits {
         unavailable_wait: Duration::from_millis(100),
@@ -324,7 +371,31 @@ async fn people_stay_signed_in_when_no_database_answers(store: TestStore) {
         store: Store::open(&nowhere, &limits, Arc::clone(&app.context.clock)).unwrap(),
         ..app.context.clone()
     };
-    let cut_off = Identity::new(context, IdentitySettings::default());
+    Identity::new(context, IdentitySettings::default())
+}
+
+async fn an_administrator_is_a_person_when_no_database_answers(store: TestStore) {
+    let (app, identity) = start(store).await;
+    let phone = app.sign_up("Minji").await;
+    let (person, role) = (phone.person_id, Role::Administrator);
+    let granted = identity
+        .context()
+        .store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| ops::grant_role(tx, &operator(), person, role).await);
+    granted.await.unwrap();
+    let refresh = json!({"refresh_token": phone.refresh_token});
+    let refreshed = app.post("/api/identity/sessions/refresh").json(refresh);
+    let refreshed = refreshed.send().await.expect(200).json();
+    let token = refreshed["access_token"].as_str().unwrap();
+    assert_eq!(identity.authenticate(token).await.unwrap().role, role);
+    let actor = cut_off(&app).authenticate(token).await.unwrap();
+    assert_eq!((actor.person, actor.role), (person, Role::Person));
+}
+
+async fn people_stay_signed_in_when_no_database_answers(store: TestStore) {
+    let (app, _) = start(store).await;
+    let phone = app.sign_up("Minji").await;
+    let cut_off = cut_off(&app);
     let actor = cut_off.authenticate(&phone.access_token).await.unwrap();
     assert_eq!(actor, phone.actor());
     let forged = cut_off.authenticate("a.b.c").await;
@@ -343,5 +414,8 @@ on_both_engines!(
     a_foreign_token_is_nobodys,
     a_matrix_client_signs_in_with_a_password,
     a_password_is_tried_ten_times_and_no_more,
+    one_caller_tries_so_many_passwords_and_no_more,
+    a_wrong_present_password_is_tried_ten_times_and_no_more,
+    an_administrator_is_a_person_when_no_database_answers,
     a_login_token_signs_in_once_within_two_minutes,
 );
