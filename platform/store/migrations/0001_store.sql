@@ -35,6 +35,8 @@ CREATE TABLE store_job (
     leased_until BIGINT NOT NULL,
     lease TEXT NOT NULL,
     attempts BIGINT NOT NULL,
+    -- How often it was asked for: asked for again while it runs, it runs again.
+    requests BIGINT NOT NULL,
     last_error TEXT,
     PRIMARY KEY (kind, name)
 );

@@ -3,17 +3,22 @@
 //! A job is leased for a while; a runner that dies loses the lease, and another node does the job. A handler is
 //! therefore idempotent.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use haechi_base::{Time, random};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Store, StoreError, Tx, WriteKey};
+use crate::{Store, StoreError, ToValue, Tx, WriteKey};
 
 /// How long a runner may take for a job before another one may begin it again.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// How long a job may take: less than its lease, so that it never runs twice at once.
+pub const JOB_DURATION_MAX: Duration = Duration::from_secs(45);
 
 /// How long an idle runner waits before it looks again.
 const POLL: Duration = Duration::from_secs(1);
@@ -32,6 +37,14 @@ pub struct Job {
     pub payload: String,
     /// How often it was begun, this time included.
     pub attempts: u32,
+}
+
+/// A job that this runner has leased.
+struct Leased {
+    job: Job,
+    lease: String,
+    /// How often it had been asked for when it was leased.
+    requests: i64,
 }
 
 /// What is to become of a job that was run.
@@ -81,21 +94,24 @@ impl JobHandler {
 }
 
 const ENQUEUE: &str = "
-    INSERT INTO store_job (kind, name, payload, run_at, leased_until, lease, attempts)
-    VALUES ($1, $2, $3, $4, 0, '', 0)
-    ON CONFLICT (kind, name) DO UPDATE SET kind = excluded.kind";
+    INSERT INTO store_job (kind, name, payload, run_at, leased_until, lease, attempts, requests)
+    VALUES ($1, $2, $3, $4, 0, '', 0, 1)
+    ON CONFLICT (kind, name) DO UPDATE SET requests = store_job.requests + 1";
 const DUE: &str = "
-    SELECT kind, name, payload, attempts FROM store_job
+    SELECT name, payload, attempts, requests FROM store_job
     WHERE kind = $1 AND run_at <= $2 AND leased_until <= $2 ORDER BY run_at LIMIT 1";
 const LEASE_JOB: &str = "
     UPDATE store_job SET lease = $3, leased_until = $4, attempts = attempts + 1 WHERE kind = $1 AND name = $2";
-const FINISH: &str = "DELETE FROM store_job WHERE kind = $1 AND name = $2 AND lease = $3";
+const FINISH: &str = "
+    DELETE FROM store_job WHERE kind = $1 AND name = $2 AND lease = $3 AND requests = $4";
+const RELEASE: &str = "
+    UPDATE store_job SET leased_until = 0, lease = '' WHERE kind = $1 AND name = $2 AND lease = $3";
 const AGAIN: &str = "
     UPDATE store_job SET run_at = $4, leased_until = 0, lease = '', attempts = $5, last_error = $6
     WHERE kind = $1 AND name = $2 AND lease = $3";
 
 /// Puts a job into the queue, as part of the transaction that makes it necessary. One that waits under the same
-/// name stays as it is.
+/// name is enough for both; one that runs under it runs again afterwards.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -148,9 +164,8 @@ impl JobRunner {
     pub async fn run_due(&self) -> Result<usize, StoreError> {
         let mut ran = 0;
         for handler in &self.handlers {
-            let lease = random::name();
-            if let Some(job) = self.claim(handler, &lease).await? {
-                self.run_job(handler, job, lease).await?;
+            if let Some(leased) = self.claim(handler).await? {
+                self.run_job(handler, leased).await?;
                 ran += 1;
             }
         }
@@ -177,37 +192,38 @@ impl JobRunner {
     }
 
     /// Leases the next due job of a kind. Looks without writing first: an idle runner costs no commit.
-    async fn claim(&self, handler: &JobHandler, lease: &str) -> Result<Option<Job>, StoreError> {
-        let now = self.store.now();
-        let (kind, lease) = (handler.kind, lease.to_owned());
-        let due = self
-            .store
-            .read(async move |tx: &mut Tx<'_>| tx.query_optional(DUE, &[&kind, &now]).await)
-            .await?;
-        if due.is_none() {
+    async fn claim(&self, handler: &JobHandler) -> Result<Option<Leased>, StoreError> {
+        let (kind, now, lease) = (handler.kind, self.store.now(), random::name());
+        let look = async move |tx: &mut Tx<'_>| tx.query_optional(DUE, &[&kind, &now]).await;
+        if self.store.read(look).await?.is_none() {
             return Ok(None);
         }
-        self.store
-            .write_unkeyed(async move |tx: &mut Tx<'_>| {
-                let Some(row) = tx.query_optional(DUE, &[&kind, &now]).await? else {
-                    return Ok(None);
-                };
-                let name: String = row.get("name")?;
-                tx.execute(LEASE_JOB, &[&kind, &name, &lease, &(now + LEASE)])
-                    .await?;
-                let attempts = row.get::<u32>("attempts")?.saturating_add(1);
-                Ok(Some(Job {
-                    kind: kind.to_owned(),
-                    name,
-                    payload: row.get("payload")?,
-                    attempts,
-                }))
-            })
-            .await
+        let claim = async move |tx: &mut Tx<'_>| {
+            let Some(row) = tx.query_optional(DUE, &[&kind, &now]).await? else {
+                return Ok(None);
+            };
+            let name: String = row.get("name")?;
+            tx.execute(LEASE_JOB, &[&kind, &name, &lease, &(now + LEASE)])
+                .await?;
+            let attempts = row.get::<u32>("attempts")?.saturating_add(1);
+            let job = Job {
+                kind: kind.to_owned(),
+                name,
+                payload: row.get("payload")?,
+                attempts,
+            };
+            Ok(Some(Leased {
+                job,
+                lease: lease.clone(),
+                requests: row.get("requests")?,
+            }))
+        };
+        self.store.write_unkeyed(claim).await
     }
 
-    async fn run_job(&self, handler: &JobHandler, job: Job, lease: String) -> Result<(), StoreError> {
-        let outcome = (handler.handle)(job.clone()).await;
+    async fn run_job(&self, handler: &JobHandler, leased: Leased) -> Result<(), StoreError> {
+        let Leased { job, lease, requests } = leased;
+        let outcome = run_bounded(handler, job.clone()).await;
         let now = self.store.now();
         let (again_at, attempts, error) = match outcome {
             Ok(JobOutcome::Done) => (None, 0, None),
@@ -217,22 +233,37 @@ impl JobRunner {
                 (Some(now + retry_pause(job.attempts)), job.attempts, Some(error))
             }
         };
-        self.store
-            .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
-                // A lease that another runner took meanwhile matches no row: its outcome counts, not ours.
-                match again_at {
-                    None => tx
-                        .execute(FINISH, &[&job.kind, &job.name, &lease])
-                        .await
-                        .map(drop),
-                    Some(time) => {
-                        let values: [&dyn crate::ToValue; 6] =
-                            [&job.kind, &job.name, &lease, &time, &attempts, &error];
-                        tx.execute(AGAIN, &values).await.map(drop)
-                    }
+        // A lease that another runner took meanwhile matches no row: its outcome counts, not ours.
+        let settle = async move |tx: &mut Tx<'_>| match again_at {
+            None => {
+                if tx
+                    .execute(FINISH, &[&job.kind, &job.name, &lease, &requests])
+                    .await?
+                    == 0
+                {
+                    tx.execute(RELEASE, &[&job.kind, &job.name, &lease]).await?;
                 }
-            })
-            .await
+                Ok(())
+            }
+            Some(time) => {
+                let values: [&dyn ToValue; 6] = [&job.kind, &job.name, &lease, &time, &attempts, &error];
+                tx.execute(AGAIN, &values).await.map(drop)
+            }
+        };
+        self.store.write(WriteKey::fresh(), settle).await
+    }
+}
+
+/// Runs a handler for less than its lease. One that panics or takes longer has failed, and the runner goes on.
+async fn run_bounded(handler: &JobHandler, job: Job) -> Result<JobOutcome, String> {
+    let running = AssertUnwindSafe(async { (handler.handle)(job).await }).catch_unwind();
+    match tokio::time::timeout(JOB_DURATION_MAX, running).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err("the job panicked".to_owned()),
+        Err(_) => Err(format!(
+            "the job took longer than {} s",
+            JOB_DURATION_MAX.as_secs()
+        )),
     }
 }
 

@@ -17,6 +17,9 @@ pub struct StoreLimits {
     pub connections_max: usize,
     /// How long a transaction waits for a database that cannot be reached, or fights over a conflict.
     pub unavailable_wait: Duration,
+    /// How long one statement may take until PostgreSQL is taken for dead: a frozen server keeps its connections
+    /// open. Migrations are not bounded by it.
+    pub answer_wait: Duration,
 }
 
 impl Default for StoreLimits {
@@ -28,6 +31,7 @@ impl Default for StoreLimits {
             worker_threads: 2,
             connections_max: 32,
             unavailable_wait: Duration::from_secs(10),
+            answer_wait: Duration::from_secs(5),
         }
     }
 }

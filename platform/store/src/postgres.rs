@@ -1,34 +1,39 @@
 //! The replicated engine: serializable transactions on the writable one of several hosts, tried again until
 //! they are done, refused or out of time.
 
+mod attempt;
+mod connect;
 mod failure;
+mod patience;
 mod transaction;
 mod value;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::Pool;
 use haechi_base::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{Config, IsolationLevel, NoTls};
 use tokio_util::task::LocalPoolHandle;
 
 use crate::error::Failure;
-use crate::tx::{Engine, Tx};
+use crate::tx::Tx;
 use crate::write_key::{WriteKey, run_once};
 use crate::{StoreError, StoreLimits};
 
-use failure::{at_commit, classify};
+use attempt::{Mode, attempt};
+use connect::{Warnings, pool};
+use patience::{Attempt, until_done};
 pub(crate) use transaction::PostgresTransaction;
 
-/// How long to wait for one host to answer before the next is tried.
-const CONNECT_WAIT: Duration = Duration::from_secs(2);
+/// How long reads go straight to any host after no primary could be reached.
+const PRIMARY_SHUNNED_FOR: Duration = Duration::from_secs(1);
 
 /// A PostgreSQL cluster: pools of connections and the threads that transactions run on.
 pub(crate) struct Postgres {
@@ -37,38 +42,33 @@ pub(crate) struct Postgres {
     /// outlives a caller that goes away, so that nobody can cut it half-way.
     workers: LocalPoolHandle,
     waiting: Arc<Semaphore>,
-    limits: StoreLimits,
 }
 
 struct Shared {
     primary: Pool,
     any: Pool,
+    warnings: Warnings,
     degraded: AtomicBool,
-    patience: Duration,
-}
-
-/// Why one attempt brought no result.
-enum Attempt<E> {
-    /// The rules or the store said no; trying again will not help.
-    Refused(E),
-    /// The same may work next time.
-    Failed(Failure),
+    primary_lost_at: Mutex<Option<Instant>>,
+    limits: StoreLimits,
 }
 
 impl Postgres {
     /// Prepares the pools. Connects to nobody yet: a node starts even when no database can be reached.
     pub(crate) fn open(config: &Config, limits: &StoreLimits) -> Result<Self, StoreError> {
+        let warnings = Warnings::default();
         let shared = Shared {
-            primary: pool(config, TargetSessionAttrs::ReadWrite, limits)?,
-            any: pool(config, TargetSessionAttrs::Any, limits)?,
+            primary: pool(config, TargetSessionAttrs::ReadWrite, limits, &warnings)?,
+            any: pool(config, TargetSessionAttrs::Any, limits, &warnings)?,
+            warnings,
             degraded: AtomicBool::new(false),
-            patience: limits.unavailable_wait,
+            primary_lost_at: Mutex::new(None),
+            limits: limits.clone(),
         };
         Ok(Self {
             shared: Arc::new(shared),
             workers: LocalPoolHandle::new(limits.worker_threads),
             waiting: Arc::new(Semaphore::new(limits.transactions_waiting_max)),
-            limits: limits.clone(),
         })
     }
 
@@ -104,9 +104,11 @@ impl Postgres {
     {
         let shared = Arc::clone(&self.shared);
         self.on_worker(move || async move {
-            shared
-                .until_done(async || shared.attempt(&shared.primary, Mode::Write, &transaction).await)
-                .await
+            let patience = shared.limits.unavailable_wait;
+            until_done(patience, async || {
+                shared.attempt_on_primary(Mode::Write, &transaction).await
+            })
+            .await
         })
         .await
     }
@@ -120,20 +122,8 @@ impl Postgres {
     {
         let shared = Arc::clone(&self.shared);
         self.on_worker(move || async move {
-            shared
-                .until_done(
-                    async || match shared.attempt(&shared.primary, Mode::Read, &transaction).await {
-                        Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) => {
-                            shared.degraded.store(true, Ordering::Relaxed);
-                            shared.attempt(&shared.any, Mode::Read, &transaction).await
-                        }
-                        outcome => {
-                            shared.degraded.store(false, Ordering::Relaxed);
-                            outcome
-                        }
-                    },
-                )
-                .await
+            let patience = shared.limits.unavailable_wait;
+            until_done(patience, async || shared.attempt_read(&transaction).await).await
         })
         .await
     }
@@ -146,10 +136,8 @@ impl Postgres {
         E: From<StoreError> + Send + 'static,
     {
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else {
-            return Err(StoreError::TooBusy {
-                limit: self.limits.transactions_waiting_max,
-            }
-            .into());
+            let limit = self.shared.limits.transactions_waiting_max;
+            return Err(StoreError::TooBusy { limit }.into());
         };
         let task = self.workers.spawn_pinned(move || async move {
             let outcome = make().await;
@@ -160,129 +148,47 @@ impl Postgres {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Read,
-    Write,
-}
-
 impl Shared {
-    /// Repeats an attempt, with growing pauses that are spread at random, until it is done or refused, or
-    /// until the patience is at its end.
-    async fn until_done<T, E: From<StoreError>>(
-        &self,
-        attempt: impl AsyncFn() -> Result<T, Attempt<E>>,
-    ) -> Result<T, E> {
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(2))
-            .with_max_delay(Duration::from_millis(250))
-            .with_total_delay(Some(self.patience))
-            .without_max_times()
-            .with_jitter()
-            .build();
-        let mut attempts = 0_u32;
-        let mut unknown = None;
-        for pause in pauses.map(Some).chain([None]) {
-            attempts = attempts.saturating_add(1);
-            let failure = match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(Attempt::Refused(error)) => return Err(error),
-                Err(Attempt::Failed(failure)) => failure,
-            };
-            metrics::counter!("store_retries").increment(1);
-            if let Failure::Unknown(reason) = &failure {
-                unknown = Some(reason.clone());
-            }
-            let Some(pause) = pause else {
-                let error = match (unknown, failure) {
-                    (Some(reason), _) => StoreError::Unknown(reason),
-                    (None, Failure::Conflict) => StoreError::Conflict { attempts },
-                    (None, failure) => failure.into_error(),
-                };
-                return Err(error.into());
-            };
-            tokio::time::sleep(pause).await;
-        }
-        Err(StoreError::Conflict { attempts }.into())
-    }
-
-    async fn attempt<T, E, F>(&self, pool: &Pool, mode: Mode, transaction: &F) -> Result<T, Attempt<E>>
+    async fn attempt_on_primary<T, E, F>(&self, mode: Mode, transaction: &F) -> Result<T, Attempt<E>>
     where
         F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
         E: From<StoreError>,
     {
-        let lost = |reason: String| Attempt::Failed(Failure::Lost(reason));
-        let mut client = pool.get().await.map_err(|error| lost(error.to_string()))?;
-        let outcome = attempt_on(&mut client, mode, transaction).await;
-        if let Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) = &outcome {
-            // Not back into the pool: a demoted primary still answers, but can no longer write.
-            drop(Object::take(client));
-        }
-        outcome
+        attempt(&self.primary, mode, &self.limits, &self.warnings, transaction).await
     }
-}
 
-async fn attempt_on<T, E, F>(client: &mut Object, mode: Mode, transaction: &F) -> Result<T, Attempt<E>>
-where
-    F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
-    E: From<StoreError>,
-{
-    let failed = |error: &tokio_postgres::Error| Attempt::Failed(classify("BEGIN", error));
-    let builder = match mode {
-        Mode::Read => client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true),
-        Mode::Write => client
-            .build_transaction()
-            .isolation_level(IsolationLevel::Serializable),
-    };
-    let open = builder.start().await.map_err(|error| failed(&error))?;
-    let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open)));
-    let outcome = transaction(&mut tx).await;
-    let (poison, after_commit) = tx.finish();
-    match (outcome, poison) {
-        (Ok(value), None) => {
-            open.commit().await.map_err(|error| match at_commit(&error) {
-                Failure::Final(error) => Attempt::Refused(error.into()),
-                failure => Attempt::Failed(failure),
-            })?;
-            after_commit.into_iter().for_each(|action| action());
-            Ok(value)
+    /// Reads from the primary, and from any host when there is none. For a moment after that the primary is not
+    /// asked first: each read would wait for hosts that do not answer.
+    async fn attempt_read<T, E, F>(&self, transaction: &F) -> Result<T, Attempt<E>>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        if !self.shuns_primary() {
+            match self.attempt_on_primary(Mode::Read, transaction).await {
+                Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) => self.lose_primary(),
+                outcome => {
+                    self.degraded.store(false, Ordering::Relaxed);
+                    return outcome;
+                }
+            }
         }
-        (outcome, poison) => {
-            // PostgreSQL answers COMMIT of a failed transaction with success and keeps nothing, so it is never
-            // sent one. A rollback that fails leaves nothing either.
-            drop(open.rollback().await);
-            Err(match (outcome, poison) {
-                (Err(error), None | Some(Failure::Final(_))) => Attempt::Refused(error),
-                (Ok(_), Some(Failure::Final(error))) => Attempt::Refused(error.into()),
-                (_, Some(failure)) => Attempt::Failed(failure),
-                (Ok(_), None) => Attempt::Refused(StoreError::Panicked.into()),
-            })
-        }
+        attempt(&self.any, Mode::Read, &self.limits, &self.warnings, transaction).await
     }
-}
 
-fn pool(config: &Config, target: TargetSessionAttrs, limits: &StoreLimits) -> Result<Pool, StoreError> {
-    let mut config = config.clone();
-    config.target_session_attrs(target);
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_WAIT);
+    fn shuns_primary(&self) -> bool {
+        let lost_at = *self
+            .primary_lost_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lost_at.is_some_and(|lost_at| lost_at.elapsed() < PRIMARY_SHUNNED_FOR)
     }
-    config.application_name("haechi");
-    let manager = Manager::from_config(
-        config,
-        NoTls,
-        ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        },
-    );
-    Pool::builder(manager)
-        .max_size(limits.connections_max)
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(limits.unavailable_wait))
-        .create_timeout(Some(limits.unavailable_wait))
-        .build()
-        .map_err(|error| StoreError::Unavailable(error.to_string()))
+
+    fn lose_primary(&self) {
+        self.degraded.store(true, Ordering::Relaxed);
+        *self
+            .primary_lost_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
 }

@@ -48,7 +48,7 @@ impl Sqlite {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        // A failed COMMIT is known to have failed here, so the store's own keys have nothing to tell apart.
+        // Nothing is tried again here: the store's own keys would have nothing to tell apart.
         let key = key.filter(|key| !key.is_fresh());
         self.write_unkeyed(async move |tx: &mut Tx<'_>| match &key {
             Some(key) => run_once(tx, key, now, &transaction).await,

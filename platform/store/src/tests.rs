@@ -3,7 +3,9 @@
 
 mod batches;
 mod blobs;
+mod broken_disk;
 mod commit_lost;
+mod frozen;
 mod harness;
 mod hosts;
 mod jobs;

@@ -1,7 +1,10 @@
 //! Where the store is: `sqlite:PATH` or `postgres://...`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::StoreError;
 
@@ -50,6 +53,7 @@ impl FromStr for StoreUrl {
                     std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
                 refusal("postgres://...", &reason)
             })?;
+            refuse_clear_text(&config)?;
             return Ok(Self::Postgres(Box::new(config)));
         }
         let scheme = text.split(':').next().unwrap_or_default();
@@ -58,6 +62,22 @@ impl FromStr for StoreUrl {
             "expected sqlite:PATH or postgres://USER@HOST[,HOST...]/DATABASE",
         ))
     }
+}
+
+/// Connections are not encrypted yet. To another machine that must be said in so many words.
+fn refuse_clear_text(config: &tokio_postgres::Config) -> Result<(), StoreError> {
+    let is_here = |host: &Host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+        Host::Unix(_) => true,
+    };
+    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(is_here) {
+        return Ok(());
+    }
+    let reason =
+        "connections are not encrypted; where the network between the hosts is, add ?sslmode=disable";
+    Err(refusal("postgres://...", reason))
 }
 
 fn refusal(url: &str, reason: &str) -> StoreError {
@@ -77,10 +97,27 @@ mod tests {
         assert!(
             matches!("sqlite:/tmp/a.sqlite".parse().unwrap(), StoreUrl::Sqlite(path) if path.ends_with("a.sqlite"))
         );
-        let StoreUrl::Postgres(config) = "postgres://me@a,b:5433,c/haechi".parse().unwrap() else {
+        let url = "postgres://me@a,b:5433,c/haechi?sslmode=disable";
+        let StoreUrl::Postgres(config) = url.parse().unwrap() else {
             panic!("not a PostgreSQL URL")
         };
         assert_eq!(config.get_hosts().len(), 3);
+    }
+
+    #[test]
+    fn clear_text_to_another_machine_must_be_said() {
+        assert!(
+            "postgres://me@127.0.0.1,localhost/haechi"
+                .parse::<StoreUrl>()
+                .is_ok()
+        );
+        for url in [
+            "postgres://me@db1/haechi",
+            "postgres://me@db1/haechi?sslmode=require",
+        ] {
+            let error = url.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains("sslmode=disable"), "{error}");
+        }
     }
 
     #[test]

@@ -16,10 +16,20 @@ const HOME: &str = "platform/base/";
 const TOOLS: &[&str] = &["platform/testkit/", "tests/", "xtask/", "bench/"];
 
 /// Files that may measure how long something took by `Instant::now`, each with its reason.
-const MEASURES: &[(&str, &str)] = &[(
-    "platform/http/src/layers.rs",
-    "how long each request took, for /metrics and the log",
-)];
+const MEASURES: &[(&str, &str)] = &[
+    (
+        "platform/http/src/layers.rs",
+        "how long each request took, for /metrics and the log",
+    ),
+    (
+        "platform/store/src/postgres.rs",
+        "how long ago the primary was lost, before it is asked again",
+    ),
+    (
+        "platform/store/src/postgres/patience.rs",
+        "how long a transaction has been tried",
+    ),
+];
 
 /// Ways to ask the machine what time it is.
 const WALL_CLOCK: &[&[&str]] = &[

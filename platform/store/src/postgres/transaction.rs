@@ -1,6 +1,7 @@
 //! Statements on one PostgreSQL connection, inside a transaction of the driver.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use futures_util::future::try_join_all;
@@ -15,24 +16,35 @@ use crate::value::Value;
 /// An open transaction. Statements are prepared once a connection.
 pub(crate) struct PostgresTransaction<'c> {
     open: &'c Transaction<'c>,
+    answer_wait: Duration,
 }
 
 impl<'c> PostgresTransaction<'c> {
-    pub(super) const fn new(open: &'c Transaction<'c>) -> Self {
-        Self { open }
+    pub(super) const fn new(open: &'c Transaction<'c>, answer_wait: Duration) -> Self {
+        Self { open, answer_wait }
+    }
+
+    /// Waits for an answer, not for ever: a frozen server keeps its connections open.
+    async fn answer<T>(
+        &self,
+        sql: &str,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failure> {
+        let answered = tokio::time::timeout(self.answer_wait, asked).await;
+        answered
+            .map_err(|_| Failure::Lost("the database did not answer in time".to_owned()))?
+            .map_err(|error| classify(sql, &error))
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<tokio_postgres::Statement, Failure> {
+        self.answer(sql, self.open.prepare_cached(sql)).await
     }
 
     pub(crate) async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
-        let statement = self
-            .open
-            .prepare_cached(sql)
-            .await
-            .map_err(|error| classify(sql, &error))?;
+        let statement = self.prepare(sql).await?;
         let rows = self
-            .open
-            .query(&statement, &parameters(values))
-            .await
-            .map_err(|error| classify(sql, &error))?;
+            .answer(sql, self.open.query(&statement, &parameters(values)))
+            .await?;
         let columns: Arc<[String]> = statement
             .columns()
             .iter()
@@ -49,15 +61,9 @@ impl<'c> PostgresTransaction<'c> {
     }
 
     pub(crate) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Failure> {
-        let statement = self
-            .open
-            .prepare_cached(sql)
+        let statement = self.prepare(sql).await?;
+        self.answer(sql, self.open.execute(&statement, &parameters(values)))
             .await
-            .map_err(|error| classify(sql, &error))?;
-        self.open
-            .execute(&statement, &parameters(values))
-            .await
-            .map_err(|error| classify(sql, &error))
     }
 
     /// All statements are polled together, which the driver sends as one pipeline.
@@ -70,6 +76,7 @@ impl<'c> PostgresTransaction<'c> {
         .await
     }
 
+    /// A migration takes as long as it takes.
     pub(crate) async fn run_script(&self, sql: &str) -> Result<(), Failure> {
         self.open
             .batch_execute(sql)

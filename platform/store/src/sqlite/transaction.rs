@@ -104,7 +104,7 @@ fn read(sql: &str, value: ValueRef<'_>) -> Result<Value<'static>, Failure> {
     })
 }
 
-fn failure(sql: &str, error: &rusqlite::Error) -> Failure {
+pub(super) fn failure(sql: &str, error: &rusqlite::Error) -> Failure {
     let rusqlite::Error::SqliteFailure(code, message) = error else {
         return Failure::Final(StoreError::statement(sql, error));
     };
@@ -118,6 +118,9 @@ fn failure(sql: &str, error: &rusqlite::Error) -> Failure {
             "another process holds the database file".to_owned(),
         )),
         (ErrorCode::DiskFull, _) => Failure::Final(StoreError::Unavailable("the disk is full".to_owned())),
+        (ErrorCode::SystemIoFailure, _) => {
+            Failure::Final(StoreError::Unavailable("the disk does not work".to_owned()))
+        }
         // SQLite has no code of its own for it.
         (ErrorCode::Unknown, _) if reason.starts_with("no such table") => {
             Failure::Final(StoreError::NoTable(reason))

@@ -1,11 +1,13 @@
 //! The writer thread: takes all writes that wait, runs each in a savepoint, commits once, answers all.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc;
 
+use super::transaction::failure;
 use crate::{StoreError, StoreLimits};
 
 /// A write that was run but not yet committed.
@@ -49,37 +51,65 @@ impl Writer {
 }
 
 fn run(connection: &Connection, mut waiting: mpsc::Receiver<Write>, group_max: usize) {
-    let mut group = Vec::with_capacity(group_max);
+    let mut group = VecDeque::with_capacity(group_max);
     while let Some(first) = waiting.blocking_recv() {
-        group.push(first);
+        group.push_back(first);
         while group.len() < group_max {
             let Ok(next) = waiting.try_recv() else { break };
-            group.push(next);
+            group.push_back(next);
         }
-        commit_group(connection, &mut group);
+        metrics::histogram!("store_group_commit_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+        while !group.is_empty() {
+            commit_group(connection, &mut group);
+        }
     }
 }
 
-fn commit_group(connection: &Connection, group: &mut Vec<Write>) {
-    metrics::histogram!("store_group_commit_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+/// Runs members of the group in one transaction and commits it. Stops early, with members left over, when a
+/// member's failure (a full disk, a disk that fails) took the whole transaction with it.
+fn commit_group(connection: &Connection, group: &mut VecDeque<Write>) {
     let begun = statement(connection, "BEGIN IMMEDIATE");
     let mut settled = Vec::with_capacity(group.len());
-    for write in group.drain(..) {
-        settled.extend(match &begun {
-            Ok(()) => run_member(connection, write),
-            Err(error) => Some(write(Err(error.clone()))),
-        });
+    let mut outcome = begun.clone();
+    while let Some(write) = group.pop_front() {
+        if let Err(error) = &begun {
+            settled.push(write(Err(error.clone())));
+            continue;
+        }
+        settled.extend(run_member(connection, write));
+        if connection.is_autocommit() {
+            // Nothing of this transaction is left. Were the next member run now, it would be committed alone.
+            outcome = Err(StoreError::Unavailable(
+                "the disk is full or does not work".to_owned(),
+            ));
+            break;
+        }
     }
-    let committed = begun.and_then(|()| statement(connection, "COMMIT"));
-    if committed.is_err() && !connection.is_autocommit() {
-        drop(statement(connection, "ROLLBACK"));
+    if outcome.is_ok() {
+        outcome = commit(connection);
     }
-    if let Err(error) = &committed {
+    if let Err(error) = &outcome {
         tracing::error!(%error, "a group of writes was not committed");
     }
     for member in settled {
-        (member.tell)(committed.clone());
+        let outcome = outcome.clone();
+        // What follows a commit is the services' code: its panic must not end this thread.
+        drop(catch_unwind(AssertUnwindSafe(|| (member.tell)(outcome))));
     }
+}
+
+fn commit(connection: &Connection) -> Result<(), StoreError> {
+    let committed = run_statement(connection, "COMMIT");
+    if committed.is_err() && !connection.is_autocommit() {
+        drop(statement(connection, "ROLLBACK"));
+    }
+    committed.map_err(|error| match &error {
+        // The log may have reached the disk or not: who opens the file next finds out.
+        rusqlite::Error::SqliteFailure(code, _) if code.code == ErrorCode::SystemIoFailure => {
+            StoreError::Unknown("the disk failed during COMMIT".to_owned())
+        }
+        error => failure("COMMIT", error).into_error(),
+    })
 }
 
 /// Runs one write in a savepoint. A write that panics leaves nothing; its caller sees the answer dropped.
@@ -88,6 +118,9 @@ fn run_member(connection: &Connection, write: Write) -> Option<Settled> {
         return Some(write(Err(error)));
     }
     let settled = catch_unwind(AssertUnwindSafe(|| write(Ok(connection))));
+    if connection.is_autocommit() {
+        return settled.ok();
+    }
     let keep = settled.as_ref().is_ok_and(|settled| settled.keep);
     let undone = if keep {
         Ok(())
@@ -107,15 +140,10 @@ fn run_member(connection: &Connection, write: Write) -> Option<Settled> {
     }
 }
 
+fn run_statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(drop)
+}
+
 fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
-    let run = || connection.prepare_cached(sql)?.raw_execute();
-    match run() {
-        Ok(_) => Ok(()),
-        Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == rusqlite::ErrorCode::DatabaseBusy => {
-            Err(StoreError::Unavailable(
-                "another process holds the database file".to_owned(),
-            ))
-        }
-        Err(error) => Err(StoreError::statement(sql, &error)),
-    }
+    run_statement(connection, sql).map_err(|error| failure(sql, &error).into_error())
 }

@@ -130,3 +130,50 @@ async fn recurring_work_comes_back_when_it_said() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_job_asked_for_while_it_runs_runs_again() {
+    on_both_engines(async |test| {
+        let calls = Arc::new(AtomicU32::new(0));
+        let handler = {
+            let (calls, store) = (Arc::clone(&calls), test.store.clone());
+            JobHandler::new("greet", move |_| {
+                let (calls, store) = (Arc::clone(&calls), store.clone());
+                async move {
+                    if calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                        put(&store, "minji").await;
+                    }
+                    Ok(JobOutcome::Done)
+                }
+            })
+        };
+        let runner = JobRunner::new(test.store.clone(), vec![handler]);
+        put(&test.store, "minji").await;
+        while runner.run_due().await.unwrap() > 0 {}
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+        assert_eq!(count(&test.store, "store_job").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_panics_has_failed_and_the_runner_goes_on() {
+    on_both_engines(async |test| {
+        let calls = Arc::new(AtomicU32::new(0));
+        let handler = counting(&calls, |job| {
+            assert!(job.attempts > 1, "on purpose");
+            Ok(JobOutcome::Done)
+        });
+        let runner = JobRunner::new(test.store.clone(), vec![handler]);
+        put(&test.store, "minji").await;
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        assert_eq!(
+            count(&test.store, "store_job WHERE last_error = 'the job panicked'").await,
+            1
+        );
+        test.clock.advance(Duration::from_secs(5));
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        assert_eq!(count(&test.store, "store_job").await, 0);
+    })
+    .await;
+}

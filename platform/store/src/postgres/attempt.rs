@@ -1,0 +1,112 @@
+//! One attempt at a transaction, on one connection, each step of it bounded in time.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
+use tokio::time::timeout;
+use tokio_postgres::IsolationLevel;
+
+use super::PostgresTransaction;
+use super::connect::Warnings;
+use super::failure::{at_commit, classify};
+use super::patience::Attempt;
+use crate::error::Failure;
+use crate::tx::{Engine, Tx};
+use crate::{StoreError, StoreLimits};
+
+/// Whether a transaction reads or writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    Write,
+}
+
+/// Runs a transaction once, on a connection of `pool`.
+pub(super) async fn attempt<T, E, F>(
+    pool: &Pool,
+    mode: Mode,
+    limits: &StoreLimits,
+    warnings: &Warnings,
+    transaction: &F,
+) -> Result<T, Attempt<E>>
+where
+    F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+    E: From<StoreError>,
+{
+    let mut client = pool.get().await.map_err(|error| match error {
+        // All connections are at work: the database is there, and there is too much to do.
+        PoolError::Timeout(TimeoutType::Wait) => Attempt::Refused(
+            StoreError::TooBusy {
+                limit: limits.connections_max,
+            }
+            .into(),
+        ),
+        error => Attempt::Failed(Failure::Lost(error.to_string())),
+    })?;
+    let outcome = attempt_on(&mut client, mode, limits.answer_wait, warnings, transaction).await;
+    if let Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) = &outcome {
+        // Not back into the pool: a demoted primary still answers, but can no longer write.
+        drop(Object::take(client));
+    }
+    outcome
+}
+
+async fn attempt_on<T, E, F>(
+    client: &mut Object,
+    mode: Mode,
+    answer_wait: Duration,
+    warnings: &Warnings,
+    transaction: &F,
+) -> Result<T, Attempt<E>>
+where
+    F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+    E: From<StoreError>,
+{
+    let builder = match mode {
+        Mode::Read => client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true),
+        Mode::Write => client
+            .build_transaction()
+            .isolation_level(IsolationLevel::Serializable),
+    };
+    let begun = timeout(answer_wait, builder.start()).await;
+    let begun = begun.map_err(|_| Attempt::Failed(Failure::Lost("no answer to BEGIN".to_owned())))?;
+    let open = begun.map_err(|error| Attempt::Failed(classify("BEGIN", &error)))?;
+    let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)));
+    let outcome = transaction(&mut tx).await;
+    let (poison, after_commit) = tx.finish();
+    match (outcome, poison) {
+        (Ok(value), None) => {
+            let warned_before = warnings.seen();
+            let committed = timeout(answer_wait, open.commit()).await;
+            let committed =
+                committed.map_err(|_| Attempt::Failed(Failure::Unknown("no answer to COMMIT".to_owned())))?;
+            committed.map_err(|error| match at_commit(&error) {
+                Failure::Final(error) => Attempt::Refused(error.into()),
+                failure => Attempt::Failed(failure),
+            })?;
+            if mode == Mode::Write && warnings.seen() != warned_before {
+                // It may be on the primary alone. Written again under its key, it waits for the standbys.
+                let reason = "a commit did not wait for its standbys".to_owned();
+                return Err(Attempt::Failed(Failure::Unknown(reason)));
+            }
+            after_commit.into_iter().for_each(|action| action());
+            Ok(value)
+        }
+        (outcome, poison) => {
+            // PostgreSQL answers COMMIT of a failed transaction with success and keeps nothing, so it is never
+            // sent one. A rollback that fails, or is not answered, leaves nothing either.
+            if !matches!(poison, Some(Failure::Lost(_) | Failure::Unknown(_))) {
+                drop(timeout(answer_wait, open.rollback()).await);
+            }
+            Err(match (outcome, poison) {
+                (Err(error), None | Some(Failure::Final(_))) => Attempt::Refused(error),
+                (Ok(_), Some(Failure::Final(error))) => Attempt::Refused(error.into()),
+                (_, Some(failure)) => Attempt::Failed(failure),
+                (Ok(_), None) => Attempt::Refused(StoreError::Panicked.into()),
+            })
+        }
+    }
+}

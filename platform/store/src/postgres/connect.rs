@@ -1,0 +1,116 @@
+//! Connections: to which host, how soon a dead one is noticed, and what the server warns of.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{StreamExt, poll_fn};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls};
+
+use crate::{StoreError, StoreLimits};
+
+/// How long to wait for one host to answer before the next is tried.
+const CONNECT_WAIT: Duration = Duration::from_secs(2);
+
+/// How long sent bytes may go unacknowledged, and how often an idle peer is asked for a sign of life: in a data
+/// centre that burns, packets vanish and nobody closes a connection.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// What PostgreSQL warns of when a commit did not wait for its standbys. It then reports success all the same.
+const UNREPLICATED: &str = "canceling wait for synchronous replication";
+
+/// Counts commits of any connection that were reported as done without their standbys.
+#[derive(Clone, Default)]
+pub(super) struct Warnings(Arc<AtomicU64>);
+
+impl Warnings {
+    /// How many there were.
+    pub(super) fn seen(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn note(&self, message: &str) {
+        if message.starts_with(UNREPLICATED) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A pool of connections to hosts that can do what `target` says. Connects to nobody yet.
+pub(super) fn pool(
+    config: &Config,
+    target: TargetSessionAttrs,
+    limits: &StoreLimits,
+    warnings: &Warnings,
+) -> Result<Pool, StoreError> {
+    let mut config = config.clone();
+    config.target_session_attrs(target).application_name("haechi");
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_WAIT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_MAX);
+    }
+    config
+        .keepalives(true)
+        .keepalives_idle(SILENCE_MAX)
+        .keepalives_interval(SILENCE_MAX / 2)
+        .keepalives_retries(2);
+    let manager_config = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = Manager::from_connect(config, WarningConnect(warnings.clone()), manager_config);
+    Pool::builder(manager)
+        .max_size(limits.connections_max)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(limits.unavailable_wait))
+        .create_timeout(Some(limits.unavailable_wait))
+        .build()
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// Connects, and reads what the server says besides its answers.
+struct WarningConnect(Warnings);
+
+impl Connect for WarningConnect {
+    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        let (config, warnings) = (config.clone(), self.0.clone());
+        Box::pin(async move {
+            let (client, mut connection) = config.connect(NoTls).await?;
+            let task = tokio::spawn(async move {
+                let mut messages = poll_fn(move |context| connection.poll_message(context));
+                while let Some(message) = messages.next().await {
+                    match message {
+                        // Read before the answer to the commit that it warns of.
+                        Ok(AsyncMessage::Notice(notice)) => warnings.note(notice.message()),
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::debug!(%error, "a database connection ended");
+                            return;
+                        }
+                    }
+                }
+            });
+            Ok((client, task))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_one_warning_counts() {
+        let warnings = Warnings::default();
+        warnings.note("table \"x\" does not exist, skipping");
+        assert_eq!(warnings.seen(), 0);
+        warnings.note("canceling wait for synchronous replication due to user request");
+        warnings.note("canceling wait for synchronous replication and terminating connection due to administrator command");
+        assert_eq!(warnings.seen(), 2);
+    }
+}
