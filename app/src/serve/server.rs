@@ -1,6 +1,7 @@
 //! The HTTP/1.1 server: so many connections and no more, none that says nothing, and an end in good order.
 //!
-//! axum's own server has no time limit on a client that connects and then sends nothing, and none on how many do.
+//! axum's own server has no time limit on a client that connects and then sends or reads nothing, and none on how
+//! many do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
 
 /// Connections at the same time; the next one waits in the kernel's queue. Each takes some 20 KB.
@@ -29,6 +31,9 @@ const OTHER_FILES: u64 = 256;
 
 /// How long a client may take for the head of a request, and how long a connection may rest between two.
 const HEAD_DURATION_MAX: Duration = Duration::from_secs(75);
+
+/// How long a client may read nothing of an answer that waits for it.
+const WRITE_DURATION_MAX: Duration = Duration::from_secs(60);
 
 /// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -58,6 +63,7 @@ pub(super) async fn serve(
                         address,
                         router: router.clone(),
                         place,
+                        write_duration_max: WRITE_DURATION_MAX,
                     };
                     tokio::spawn(connection.serve(graceful.watcher()));
                 }
@@ -83,6 +89,7 @@ struct Connection {
     address: SocketAddr,
     router: Router,
     place: OwnedSemaphorePermit,
+    write_duration_max: Duration,
 }
 
 impl Connection {
@@ -97,11 +104,13 @@ impl Connection {
             request.extensions_mut().insert(peer);
             router.clone().call(request)
         });
+        let mut stream = TimeoutStream::new(self.stream);
+        stream.set_write_timeout(Some(self.write_duration_max));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_DURATION_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(self.stream), answer);
+            .serve_connection(TokioIo::new(Box::pin(stream)), answer);
         if let Err(error) = watcher.watch(connection).await {
             // A client that went away, or spoke something else: its affair, not ours.
             tracing::debug!(%error, "a connection ended early");
@@ -211,5 +220,25 @@ mod tests {
         let started = Instant::now();
         serving.await.unwrap();
         assert!(started.elapsed() >= Duration::from_millis(1_900));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_of_its_answer_is_cut() {
+        let large = Router::new().route("/", get(async || vec![0_u8; 64 * 1024 * 1024]));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = ask(listener.local_addr().unwrap(), "/").await;
+        let (stream, address) = listener.accept().await.unwrap();
+        let places = Arc::new(Semaphore::new(1));
+        let connection = Connection {
+            stream,
+            address,
+            router: large,
+            place: places.acquire_owned().await.unwrap(),
+            write_duration_max: Duration::from_millis(200),
+        };
+        let serving = connection.serve(GracefulShutdown::new().watcher());
+        tokio::time::timeout(Duration::from_secs(10), serving)
+            .await
+            .unwrap();
     }
 }

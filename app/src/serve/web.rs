@@ -1,5 +1,8 @@
 //! The web app, embedded in the program.
 
+use std::borrow::Cow;
+
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse, Response};
 use haechi_http::Problem;
@@ -67,7 +70,7 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        file.data.into_owned().into_response()
+        body_of(file.data).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -78,4 +81,24 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         }
     }
     response
+}
+
+/// A release build's files lie in the program and are sent from there, not copied for each request.
+fn body_of(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => Bytes::from(data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_program_is_sent_without_a_copy() {
+        static FILE: &[u8] = b"page";
+        assert_eq!(body_of(Cow::Borrowed(FILE)).as_ptr(), FILE.as_ptr());
+        assert_eq!(body_of(Cow::Owned(FILE.to_vec())), FILE);
+    }
 }
