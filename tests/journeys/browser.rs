@@ -2,19 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use haechi_bench::server::{Server, command};
 
-use crate::program::{FreshStore, binary, folder, on_both_engines, succeed, tool};
+use crate::program::{FreshStore, binary, npm_folder, on_both_engines, succeed, tool};
 
 async fn meet_in_the_browser(store: &FreshStore) -> Result<()> {
     let server = Server::start(&binary(), &store.url).await?;
-    let folder = folder().join("browser");
-    ensure!(
-        folder.join("node_modules").is_dir(),
-        "run `npm ci` in {}",
-        folder.display()
-    );
     // The program's environment, so that the top-up below works on the same store with the same key.
     let mut journey = command(&tool("HAECHI_NODE", "node"));
     // Topped up as an operator does it, with the program's own command.
@@ -24,7 +18,7 @@ async fn meet_in_the_browser(store: &FreshStore) -> Result<()> {
         store.url
     );
     journey
-        .current_dir(&folder)
+        .current_dir(npm_folder("browser")?)
         .arg("journey.mjs")
         .env("HAECHI_URL", format!("http://{}", server.address()))
         .env("HAECHI_TOPUP", top_up)

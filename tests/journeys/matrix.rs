@@ -1,4 +1,4 @@
-//! A stock Matrix client: matrix-nio, in Python, as its users run it.
+//! Stock Matrix clients, as their users run them: matrix-nio in Python and matrix-js-sdk in JavaScript.
 
 use anyhow::Result;
 use haechi_bench::people::Person;
@@ -6,7 +6,7 @@ use haechi_bench::server::Server;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::program::{FreshStore, binary, folder, on_both_engines, succeed, tool};
+use crate::program::{FreshStore, binary, folder, npm_folder, on_both_engines, succeed, tool};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -21,13 +21,13 @@ async fn person_with_password(server: &Server, phone: &str, name: &str) -> Resul
     Ok(person)
 }
 
-async fn talk_with_nio(store: &FreshStore) -> Result<()> {
+/// Runs a client's script against a server that knows two people.
+async fn talk_with(client: &mut Command, store: &FreshStore) -> Result<()> {
     let server = Server::start(&binary(), &store.url).await?;
     let minji = person_with_password(&server, "+821010000001", "Minji").await?;
     let joon = person_with_password(&server, "+821010000002", "Joon").await?;
     succeed(
-        Command::new(tool("HAECHI_PYTHON", "python3"))
-            .arg(folder().join("matrix/nio_journey.py"))
+        client
             .env("HAECHI_URL", format!("http://{}", server.address()))
             .env("HAECHI_USER_A", &minji.user_id)
             .env("HAECHI_USER_B", &joon.user_id)
@@ -37,7 +37,22 @@ async fn talk_with_nio(store: &FreshStore) -> Result<()> {
     server.stop().await
 }
 
+async fn talk_with_nio(store: &FreshStore) -> Result<()> {
+    let mut python = Command::new(tool("HAECHI_PYTHON", "python3"));
+    talk_with(python.arg(folder().join("matrix/nio_journey.py")), store).await
+}
+
+async fn talk_with_js(store: &FreshStore) -> Result<()> {
+    let mut node = Command::new(tool("HAECHI_NODE", "node"));
+    talk_with(node.arg(npm_folder("matrix")?.join("js_journey.mjs")), store).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stock_matrix_client_works() -> Result<()> {
     on_both_engines(talk_with_nio).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_js_client_works() -> Result<()> {
+    on_both_engines(talk_with_js).await
 }

@@ -18,6 +18,17 @@ pub(crate) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A folder of scripts whose npm packages are installed.
+pub(crate) fn npm_folder(name: &str) -> Result<PathBuf> {
+    let folder = folder().join(name);
+    ensure!(
+        folder.join("node_modules").is_dir(),
+        "run `npm ci` in {}",
+        folder.display()
+    );
+    Ok(folder)
+}
+
 /// The built program: `HAECHI_BINARY`, or where cargo puts it.
 pub(crate) fn binary() -> PathBuf {
     let path = tool("HAECHI_BINARY", "../target/debug/haechi");

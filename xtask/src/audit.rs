@@ -44,6 +44,10 @@ pub fn run(root: &Path) -> Result<()> {
             "advisories for tests/browser",
             npm_audit(&root.join("tests/browser")),
         ),
+        (
+            "advisories for tests/matrix",
+            npm_audit(&root.join("tests/matrix")),
+        ),
     ];
     println!();
     let mut refused = 0;

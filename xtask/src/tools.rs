@@ -29,6 +29,8 @@ pub enum Tool {
     WebPackages,
     /// The npm packages of tests/browser/.
     BrowserPackages,
+    /// The npm packages of tests/matrix/: matrix-js-sdk.
+    MatrixPackages,
 }
 
 impl Tool {
@@ -42,6 +44,7 @@ impl Tool {
             Self::MatrixNio => "matrix-nio",
             Self::WebPackages => "the packages of web/",
             Self::BrowserPackages => "the packages of tests/browser/",
+            Self::MatrixPackages => "the packages of tests/matrix/",
         }
     }
 
@@ -52,7 +55,7 @@ impl Tool {
             Self::Chromium => (find_chromium().is_some(), &["chromium"]),
             Self::Fonts => (has_hangul_font(), &["fonts-noto-cjk"]),
             Self::MatrixNio => (find_python().is_some(), &["python3", "python3-venv"]),
-            Self::WebPackages | Self::BrowserPackages => (true, &[]),
+            Self::WebPackages | Self::BrowserPackages | Self::MatrixPackages => (true, &[]),
         };
         if there { &[] } else { packages }
     }
@@ -94,6 +97,7 @@ fn make_ready(root: &Path, tool: Tool) -> Result<()> {
         Tool::MatrixNio => install_nio(root),
         Tool::WebPackages => web::install(&root.join("web")).map(drop),
         Tool::BrowserPackages => web::install(&root.join("tests/browser")).map(drop),
+        Tool::MatrixPackages => web::install(&root.join("tests/matrix")).map(drop),
         Tool::Postgres | Tool::Chromium | Tool::Fonts => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! Databases, clocks and routers for tests: each test on a fresh database, on both engines, through the real
 //! router with its layers.
 //!
-//! ```ignore
+//! ```text
 //! async fn a_stranger_is_refused(store: TestStore) {
 //!     let app = app(store).await;
 //!     let response = app.get("/api/identity/me").send().await;

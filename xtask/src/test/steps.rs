@@ -43,7 +43,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "web-format",
-        about: "the web app is formatted",
+        about: "the web app and the journeys' scripts are formatted",
         run: run_web_format,
         ..WEB
     },
@@ -81,7 +81,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "tests",
-        about: "unit tests on both engines, and journeys with a browser and a Matrix client",
+        about: "unit tests on both engines, and journeys with a browser and Matrix clients",
         tools: &[
             Tool::WebPackages,
             Tool::Postgres,
@@ -89,6 +89,7 @@ pub(super) const STEPS: &[Step] = &[
             Tool::Fonts,
             Tool::MatrixNio,
             Tool::BrowserPackages,
+            Tool::MatrixPackages,
         ],
         with: &["web-build", "build"],
         requires: &["build"],
@@ -122,7 +123,8 @@ fn run_fmt(root: &Path) -> Result<Counts> {
 }
 
 fn run_web_format(root: &Path) -> Result<Counts> {
-    as_one(web::npm(&root.join("web"))?.args(["run", "--silent", "format:check"]))
+    // The web app's own script checks tests/browser; this adds the other scripts of the journeys.
+    as_one(web::npm(&root.join("web"))?.args(["run", "--silent", "format:check", "--", "../tests/matrix"]))
 }
 
 fn run_web_check(root: &Path) -> Result<Counts> {
