@@ -46,6 +46,8 @@ CREATE TABLE chat_event (
     repeats BIGINT NOT NULL
 );
 CREATE INDEX chat_event_room_id_position ON chat_event (room_id, position);
+-- What a redaction looks for: the event that stands in the place of the one taken back, and quotes it.
+CREATE INDEX chat_event_replaces ON chat_event (replaces) WHERE replaces IS NOT NULL;
 
 -- Events that another service wrote in its own transaction and that wait for their place.
 CREATE TABLE chat_unplaced (
@@ -67,7 +69,7 @@ CREATE INDEX chat_room_state_room_id_position ON chat_room_state (room_id, posit
 
 -- `member` is the person's id followed by the room's: one column, so that many pairs are found by one IN list.
 -- `position` is that of the event that made the membership; `joined_from` and `invited_from` say since when the
--- person may read what is visible to members or to the invited only.
+-- person may read what is visible to members or to the invited only, `left_at` where their last stay ended.
 CREATE TABLE chat_membership (
     member BYTEA PRIMARY KEY NOT NULL,
     room_id TEXT NOT NULL,
@@ -78,6 +80,7 @@ CREATE TABLE chat_membership (
     position BIGINT NOT NULL,
     joined_from BIGINT,
     invited_from BIGINT,
+    left_at BIGINT,
     forgotten BOOLEAN NOT NULL
 );
 -- The first holds all that a sync asks of someone with many rooms, the second all that a summary asks of a large one.

@@ -86,6 +86,8 @@ pub(crate) struct Member {
     pub(crate) joined_from: Option<i64>,
     /// Position since when they are invited.
     pub(crate) invited_from: Option<i64>,
+    /// Position where their last stay ended; what is done to them later (a ban, say) does not move it.
+    pub(crate) left_at: Option<i64>,
 }
 
 /// What a room's state says to the rules.
@@ -172,6 +174,7 @@ impl Room {
         let joined_from = before.and_then(|before| before.joined_from);
         let stays = before.is_some_and(|before| before.membership == membership);
         let was_invited = before.is_some_and(|before| before.membership == Membership::Invite);
+        let left_at = before.and_then(|before| before.left_at);
         let (joined_from, invited_from) = match membership {
             Membership::Join if stays => (joined_from, invited_from),
             Membership::Join if was_invited => (None, invited_from),
@@ -184,6 +187,7 @@ impl Room {
             membership,
             joined_from,
             invited_from,
+            left_at: left_at.filter(|_| matches!(membership, Membership::Leave | Membership::Ban)),
         };
         self.members.insert(person, member);
     }

@@ -26,8 +26,8 @@ impl View {
         let found = found.ok_or_else(ChatError::not_in_room)?;
         let until = match found.member.membership {
             Membership::Join => i64::MAX,
-            Membership::Leave | Membership::Ban if found.member.joined_from.is_some() => found.position,
-            _ => return Err(ChatError::not_in_room()),
+            Membership::Leave | Membership::Ban => found.member.left_at.ok_or_else(ChatError::not_in_room)?,
+            Membership::Invite => return Err(ChatError::not_in_room()),
         };
         Ok(Self {
             member: found.member,

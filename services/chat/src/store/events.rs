@@ -41,6 +41,8 @@ const FORWARD: &str = concat!(
 );
 const REDACT: &str = "
     UPDATE chat_event SET content = $2, redacted_because = $3, previous_content = NULL WHERE event_id = $1";
+// The event that took its place quotes it (`prev_content`).
+const REDACT_QUOTE: &str = "UPDATE chat_event SET previous_content = $2 WHERE replaces = $1";
 const UNPLACED: &str = concat!(
     event_columns!(),
     "FROM chat_unplaced u JOIN chat_event e ON e.event_id = u.event_id
@@ -50,6 +52,7 @@ const HAS_UNPLACED: &str = "SELECT event_id FROM chat_unplaced WHERE stream = $1
 const PUT_UNPLACED: &str = "
     INSERT INTO chat_unplaced (event_id, stream, created_at) VALUES ($1, $2, $3)
     ON CONFLICT (event_id) DO UPDATE SET created_at = excluded.created_at";
+const RENUMBER: &str = "UPDATE chat_event SET ordinal = $2 WHERE event_id = $1";
 const PLACE: &str = "UPDATE chat_event SET position = $2, ordinal = $3 WHERE event_id = $1";
 const FORGET_UNPLACED: &str = "DELETE FROM chat_unplaced WHERE event_id IN";
 
@@ -105,6 +108,15 @@ fn row_of(event: &Event, position: Option<i64>) -> Vec<Value<'_>> {
     ]
 }
 
+/// Gives events other ordinals.
+pub(crate) async fn renumber(tx: &mut Tx<'_>, events: &[&Event]) -> Result<(), StoreError> {
+    let statements: Vec<Statement> = events
+        .iter()
+        .map(|event| Statement::new(RENUMBER, &[&event.event_id, &event.ordinal]))
+        .collect();
+    tx.run_all(&statements).await.map(drop)
+}
+
 /// Writes that these events were asked for again.
 pub(crate) async fn repeat(tx: &mut Tx<'_>, event_ids: &[String]) -> Result<(), StoreError> {
     let statements: Vec<Statement> = event_ids.iter().map(|id| Statement::new(REPEAT, &[id])).collect();
@@ -146,11 +158,17 @@ pub(crate) async fn forward(
     rows.iter().map(read).collect()
 }
 
-/// Takes what an event said away, and says why: (event id, what stays, the redaction as clients read it).
+/// Takes what events said away, also where their successors quote them, and says why: (event id, what stays, the
+/// redaction as clients read it).
 pub(crate) async fn redact(tx: &mut Tx<'_>, events: &[(String, String, String)]) -> Result<(), StoreError> {
     let statements: Vec<Statement> = events
         .iter()
-        .map(|(event_id, content, because)| Statement::new(REDACT, &[event_id, content, because]))
+        .flat_map(|(event_id, content, because)| {
+            [
+                Statement::new(REDACT, &[event_id, content, because]),
+                Statement::new(REDACT_QUOTE, &[event_id, content]),
+            ]
+        })
         .collect();
     tx.run_all(&statements).await.map(drop)
 }

@@ -8,17 +8,17 @@ use haechi_store::{Row, StoreError, ToValue, Tx, Value};
 use crate::model::{Member, Membership, Stream, SyncToken, member_key, stream_of};
 
 const COLUMNS_FIND: &str = "
-    SELECT room_id, person, membership, event_id, position, joined_from, invited_from
+    SELECT room_id, person, membership, event_id, position, joined_from, invited_from, left_at
     FROM chat_membership WHERE member IN";
 const PUT: &str = "
     INSERT INTO chat_membership (member, room_id, person, membership, event_id, stream, position,
-        joined_from, invited_from, forgotten) VALUES";
+        joined_from, invited_from, left_at, forgotten) VALUES";
 const PUT_AFTER: &str = "
     ON CONFLICT (member) DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id,
         position = excluded.position, joined_from = excluded.joined_from,
-        invited_from = excluded.invited_from, forgotten = excluded.forgotten";
+        invited_from = excluded.invited_from, left_at = excluded.left_at, forgotten = excluded.forgotten";
 const OF_PERSON: &str = "
-    SELECT room_id, person, membership, event_id, position, joined_from, invited_from
+    SELECT room_id, person, membership, event_id, position, joined_from, invited_from, left_at
     FROM chat_membership WHERE person = $1 AND membership = $2 AND NOT forgotten";
 const OF_ROOM: &str = "
     SELECT person FROM chat_membership WHERE room_id = $1 AND membership = $2 ORDER BY position LIMIT $3";
@@ -31,7 +31,7 @@ const NEWS: &str = "
         WHEN 0 THEN CAST($2 AS BIGINT) WHEN 1 THEN CAST($3 AS BIGINT) WHEN 2 THEN CAST($4 AS BIGINT)
         ELSE CAST($5 AS BIGINT) END";
 const CHANGED: &str = "
-    SELECT room_id, person, membership, event_id, position, joined_from, invited_from
+    SELECT room_id, person, membership, event_id, position, joined_from, invited_from, left_at
     FROM chat_membership
     WHERE person = $1 AND membership IN ('invite', 'leave', 'ban') AND position > CASE stream
         WHEN 0 THEN CAST($2 AS BIGINT) WHEN 1 THEN CAST($3 AS BIGINT) WHEN 2 THEN CAST($4 AS BIGINT)
@@ -92,6 +92,7 @@ fn read(row: &Row) -> Result<FoundMember, StoreError> {
             membership,
             joined_from: row.get("joined_from")?,
             invited_from: row.get("invited_from")?,
+            left_at: row.get("left_at")?,
         },
         event_id: row.get("event_id")?,
         position: row.get("position")?,
@@ -113,6 +114,7 @@ pub(crate) async fn put(tx: &mut Tx<'_>, members: &[FoundMember]) -> Result<(), 
                 found.position.to_value(),
                 found.member.joined_from.to_value(),
                 found.member.invited_from.to_value(),
+                found.member.left_at.to_value(),
                 Value::Bool(false),
             ]
         })

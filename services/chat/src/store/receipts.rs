@@ -11,7 +11,7 @@ const PUT_AFTER: &str = "
 const OF_ROOM: &str = "
     SELECT person, kind, thread, event_id, sent_at FROM chat_receipt
     WHERE room_id = $1 AND position > $2 AND position <= $3 AND (kind = 'm.read' OR person = $4)
-    ORDER BY position LIMIT 1000";
+    ORDER BY position DESC LIMIT $5";
 const PUT_READ: &str = "INSERT INTO chat_read (room_id, person, position, ordinal) VALUES";
 // Nobody unreads: an older receipt that comes late changes nothing.
 const PUT_READ_AFTER: &str = "
@@ -26,6 +26,9 @@ const UNREAD: &str = "
 const PUT_MENTION: &str = "INSERT INTO chat_mention (room_id, person, position) VALUES";
 const PUT_MENTION_AFTER: &str = "
     ON CONFLICT (room_id, person, position) DO UPDATE SET position = excluded.position";
+
+/// Receipts that are told of one room at once.
+const RECEIPTS_MAX: u32 = 1_000;
 
 /// A receipt as it is kept.
 #[derive(Debug, Clone)]
@@ -69,7 +72,7 @@ pub(crate) async fn put(tx: &mut Tx<'_>, receipts: &[&Receipt]) -> Result<(), St
     tx.query_values(PUT, &rows, PUT_AFTER).await.map(drop)
 }
 
-/// The receipts of a room after `from` and up to `to` that `person` may see.
+/// The newest receipts of a room after `from` and up to `to` that `person` may see.
 pub(crate) async fn of_room(
     tx: &mut Tx<'_>,
     room_id: &str,
@@ -77,7 +80,9 @@ pub(crate) async fn of_room(
     to: i64,
     person: PersonId,
 ) -> Result<Vec<Receipt>, StoreError> {
-    let rows = tx.query(OF_ROOM, &[&room_id, &from, &to, &person]).await?;
+    let rows = tx
+        .query(OF_ROOM, &[&room_id, &from, &to, &person, &RECEIPTS_MAX])
+        .await?;
     rows.iter().map(|row| read(row, room_id)).collect()
 }
 

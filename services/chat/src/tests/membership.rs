@@ -148,6 +148,57 @@ async fn who_leaves_may_forget(store: TestStore) {
     assert_eq!(sync(&app, &joon, "").await["rooms"]["join"], json!({}));
 }
 
+async fn who_left_and_is_banned_later_reads_nothing_of_in_between(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    let before = say(&app, &minji, &room, "1", "before").await;
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
+    let since = sync(&app, &joon, "").await["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let after = say(&app, &minji, &room, "2", "after").await;
+    let name = format!("rooms/{room}/state/m.room.name");
+    put(&app, &minji, &name, json!({ "name": "Secret" }))
+        .await
+        .expect(200);
+    let about = json!({ "user_id": joon.user_id, "reason": "spam" });
+    for verb in ["ban", "unban"] {
+        post(&app, &minji, &format!("rooms/{room}/{verb}"), about.clone())
+            .await
+            .expect(200);
+        let page = format!("rooms/{room}/messages?dir=b&limit=50");
+        let page = get(&app, &joon, &page).await.expect(200).json();
+        assert_eq!(super::texts(&page["chunk"]), ["before"]);
+        let event = format!("rooms/{room}/event/{}", super::segment(&after));
+        assert_matrix_error(&get(&app, &joon, &event).await, 404, "M_NOT_FOUND");
+        let around = format!("rooms/{room}/context/{}", super::segment(&before));
+        let around = get(&app, &joon, &around).await.expect(200).json();
+        assert_eq!(super::texts(&around["events_after"]), [""; 0]);
+        assert!(!around["state"].to_string().contains("Secret"));
+        let state = get(&app, &joon, &format!("rooms/{room}/state")).await.expect(200);
+        assert!(!state.text().contains("Secret"));
+        assert_matrix_error(&get(&app, &joon, &name).await, 404, "M_NOT_FOUND");
+        let told = sync(&app, &joon, &since).await;
+        let left = told["rooms"]["leave"]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap();
+        let events = left["timeline"]["events"].as_array().unwrap();
+        assert_eq!(
+            events.len(),
+            1,
+            "{verb}: only what was done to oneself: {events:?}"
+        );
+        assert_eq!(events[0]["state_key"], joon.user_id);
+    }
+}
+
 async fn nobody_is_invited_who_is_not_here(store: TestStore) {
     let (app, _) = start(store).await;
     let minji = app.sign_up("Minji").await;
@@ -187,5 +238,6 @@ haechi_testkit::on_both_engines!(
     a_private_room_is_for_the_invited,
     kicks_bans_and_their_end,
     who_leaves_may_forget,
+    who_left_and_is_banned_later_reads_nothing_of_in_between,
     nobody_is_invited_who_is_not_here,
 );

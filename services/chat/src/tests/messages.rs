@@ -3,7 +3,7 @@
 use haechi_testkit::TestStore;
 use serde_json::json;
 
-use super::{assert_matrix_error, get, make_room_of, post, put, say, segment, start, sync, texts};
+use super::{assert_matrix_error, get, make_room, make_room_of, post, put, say, segment, start, sync, texts};
 
 async fn a_message_reaches_the_other_and_is_read_back(store: TestStore) {
     let (app, _) = start(store).await;
@@ -181,7 +181,7 @@ async fn history_is_seen_from_when_the_room_allows(store: TestStore) {
     let visibility =
         json!({ "type": "m.room.history_visibility", "content": { "history_visibility": "joined" } });
     let wish = json!({ "preset": "public_chat", "initial_state": [visibility] });
-    let room = super::make_room(&app, &minji, wish).await;
+    let room = make_room(&app, &minji, wish).await;
     let before = segment(&say(&app, &minji, &room, "1", "before").await);
     let outside = get(&app, &joon, &format!("rooms/{room}/messages?dir=b")).await;
     assert_matrix_error(&outside, 403, "M_FORBIDDEN");
@@ -202,6 +202,27 @@ async fn history_is_seen_from_when_the_room_allows(store: TestStore) {
     assert_matrix_error(&hidden, 404, "M_NOT_FOUND");
 }
 
+async fn a_state_that_was_taken_back_is_in_no_successor(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let room = make_room(&app, &minji, json!({})).await;
+    let topic = format!("rooms/{room}/state/m.room.topic");
+    let set = put(&app, &minji, &topic, json!({ "topic": "a secret" }))
+        .await
+        .expect(200);
+    let set = segment(set.json()["event_id"].as_str().unwrap());
+    put(&app, &minji, &topic, json!({ "topic": "nothing" }))
+        .await
+        .expect(200);
+    put(&app, &minji, &format!("rooms/{room}/redact/{set}/1"), json!({}))
+        .await
+        .expect(200);
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b&limit=50")).await;
+    assert!(!page.expect(200).text().contains("a secret"));
+    let told = get(&app, &minji, "sync").await.expect(200);
+    assert!(!told.text().contains("a secret"));
+}
+
 haechi_testkit::on_both_engines!(
     a_message_reaches_the_other_and_is_read_back,
     a_transaction_id_sends_once,
@@ -209,4 +230,5 @@ haechi_testkit::on_both_engines!(
     what_stands_around_a_message,
     who_wrote_it_or_rules_the_room_takes_it_back,
     history_is_seen_from_when_the_room_allows,
+    a_state_that_was_taken_back_is_in_no_successor,
 );

@@ -4,7 +4,7 @@ use haechi_base::PersonId;
 use haechi_testkit::TestStore;
 use serde_json::{Map, json};
 
-use super::{get, joined, post, segment, start, sync, texts};
+use super::{get, joined, make_room_of, post, put, say, segment, start, sync, texts};
 use crate::model::{Content, Draft, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id};
 use crate::ops::stream::Wish;
 
@@ -81,4 +81,44 @@ async fn a_request_run_twice_happens_once(store: TestStore) {
     assert_eq!(chat.submit(guest, room_id.clone(), left).await.unwrap(), gone);
 }
 
-haechi_testkit::on_both_engines!(a_request_run_twice_happens_once);
+async fn a_message_sent_again_changes_nothing(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    let path = format!("rooms/{room}/send/m.room.message/1");
+    let body = json!({ "body": "Joon!", "m.mentions": { "user_ids": [joon.user_id] } });
+    let first = put(&app, &minji, &path, body.clone()).await.expect(200).json();
+    say(&app, &joon, &room, "1", "yes?").await;
+    let counts = async |who| joined(&sync(&app, who, "").await, &room)["unread_notifications"].clone();
+    let (hers, his) = (counts(&minji).await, counts(&joon).await);
+    assert_eq!(hers["notification_count"], 1);
+    assert_eq!(his, json!({ "notification_count": 0, "highlight_count": 0 }));
+    let again = put(&app, &minji, &path, body.clone()).await.expect(200).json();
+    assert_eq!(again, first);
+    assert_eq!((counts(&minji).await, counts(&joon).await), (hers, his));
+    // The same once more, together with something new.
+    let (again, _) = tokio::join!(
+        put(&app, &minji, &path, body.clone()),
+        say(&app, &joon, &room, "2", "what is it?")
+    );
+    assert_eq!(again.expect(200).json(), first);
+    assert_eq!(counts(&minji).await["notification_count"], 2);
+    // Who has gone, or may no longer speak, is still told that it was said.
+    post(&app, &minji, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
+    assert_eq!(put(&app, &minji, &path, body).await.expect(200).json(), first);
+    let other = put(
+        &app,
+        &minji,
+        &format!("rooms/{room}/send/m.room.message/2"),
+        json!({}),
+    )
+    .await;
+    super::assert_matrix_error(&other, 403, "M_FORBIDDEN");
+}
+
+haechi_testkit::on_both_engines!(
+    a_request_run_twice_happens_once,
+    a_message_sent_again_changes_nothing,
+);

@@ -33,6 +33,16 @@ pub(super) enum ReadCount {
     New(i64),
 }
 
+/// How far somebody has read.
+pub(super) struct NotedRead {
+    /// The event of this batch that says so; `None` for a receipt.
+    pub(super) event_id: Option<String>,
+    pub(super) room_id: String,
+    pub(super) person: PersonId,
+    pub(super) position: i64,
+    pub(super) count: ReadCount,
+}
+
 /// What is to be written.
 #[derive(Default)]
 pub(super) struct Out {
@@ -42,11 +52,12 @@ pub(super) struct Out {
     pub(super) repeats: Vec<String>,
     pub(super) state: BTreeMap<StateKey, (String, i64)>,
     pub(super) members: BTreeMap<(String, PersonId), (Member, String, i64)>,
-    pub(super) redactions: Vec<(String, String, String)>,
-    /// How far people have read: by position, and by count.
-    pub(super) reads: BTreeMap<(String, PersonId), (i64, ReadCount)>,
+    /// What is taken back: (by which event, what, what stays of it, the redaction as clients read it).
+    pub(super) redactions: Vec<(String, String, String, String)>,
+    pub(super) reads: Vec<NotedRead>,
     pub(super) receipts: HashMap<(String, PersonId, String, String), Receipt>,
-    pub(super) mentions: Vec<(String, PersonId, i64)>,
+    /// Who was mentioned: (by which event, room, person, position).
+    pub(super) mentions: Vec<(String, String, PersonId, i64)>,
     /// Events that other services posted, with their places.
     pub(super) placed: Vec<Placed>,
     /// The last position of each room where something happened.
@@ -69,10 +80,13 @@ impl<'b> Bench<'b> {
         let entry = self.loaded.rooms.entry(event.room_id.clone()).or_default();
         if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
             entry.new_messages += 1;
-            self.out.reads.insert(
-                (event.room_id.clone(), event.sender),
-                (position, ReadCount::New(entry.new_messages)),
-            );
+            self.out.reads.push(NotedRead {
+                event_id: None,
+                room_id: event.room_id.clone(),
+                person: event.sender,
+                position,
+                count: ReadCount::New(entry.new_messages),
+            });
         }
         self.out.placed.push(Placed {
             event_id: event.event_id.clone(),
@@ -256,10 +270,7 @@ impl<'b> Bench<'b> {
         if let Some((person, member)) = put.member {
             if member.joined_from == Some(position) {
                 // What was said before one came is not unread.
-                self.out.reads.insert(
-                    (room_id.clone(), person),
-                    (position, ReadCount::New(event.ordinal)),
-                );
+                self.out.reads.push(read_by(&event, person));
             }
             let noted = (member, event.event_id.clone(), position);
             self.out.members.insert((room_id.clone(), person), noted);
@@ -268,22 +279,19 @@ impl<'b> Bench<'b> {
             && let Some(redacted) = self.loaded.targets.get(&target)
         {
             let content = redacted_content(&redacted.kind, &redacted.content);
-            self.out.redactions.push((target, content, because));
+            let by = event.event_id.clone();
+            self.out.redactions.push((by, target, content, because));
         }
         if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
             // Who writes has read.
-            self.out.reads.insert(
-                (room_id.clone(), event.sender),
-                (position, ReadCount::New(event.ordinal)),
-            );
+            self.out.reads.push(read_by(&event, event.sender));
             let named = put.mentions.user_ids.iter().take(MENTIONS_MAX);
             let people: HashSet<PersonId> = named
                 .filter_map(|user| person_of(user, self.server_name))
                 .collect();
             let others = people.into_iter().filter(|person| *person != event.sender);
-            self.out
-                .mentions
-                .extend(others.map(|person| (room_id.clone(), person, position)));
+            let mentions = others.map(|person| (event.event_id.clone(), room_id.clone(), person, position));
+            self.out.mentions.extend(mentions);
         }
         self.out.event_ids.insert(event.event_id.clone());
         let event_id = event.event_id.clone();
@@ -315,13 +323,13 @@ impl<'b> Bench<'b> {
         let Some(target) = target else {
             return Err(ChatError::not_found("there is no such event in this room"));
         };
-        let key = (room_id.clone(), request.person);
-        let known = (target.position, ReadCount::Known(target.ordinal));
-        // Nobody unreads: of two the later one stands.
-        let read = self.out.reads.entry(key).or_insert(known);
-        if read.0 < known.0 {
-            *read = known;
-        }
+        self.out.reads.push(NotedRead {
+            event_id: None,
+            room_id: room_id.clone(),
+            person: request.person,
+            position: target.position,
+            count: ReadCount::Known(target.ordinal),
+        });
         let position = self.take_position();
         let receipt = Receipt {
             room_id: room_id.clone(),
@@ -341,6 +349,17 @@ impl<'b> Bench<'b> {
         self.out.receipts.insert(key, receipt);
         self.out.touched.insert(room_id.clone(), position);
         Ok(())
+    }
+}
+
+/// Who has read all up to an event of this batch.
+fn read_by(event: &Event, person: PersonId) -> NotedRead {
+    NotedRead {
+        event_id: Some(event.event_id.clone()),
+        room_id: event.room_id.clone(),
+        person,
+        position: event.position,
+        count: ReadCount::New(event.ordinal),
     }
 }
 
@@ -405,12 +424,13 @@ fn take_member(
         .filter(|_| draft.kind == "m.room.member")?;
     let person = person_of(state_key, server_name)?;
     let member = entry.room.members.get_mut(&person)?;
-    let begun = match member.membership {
+    let place = match member.membership {
         Membership::Join => &mut member.joined_from,
         Membership::Invite => &mut member.invited_from,
+        Membership::Leave | Membership::Ban if member.joined_from.is_some() => &mut member.left_at,
         Membership::Leave | Membership::Ban => return Some((person, *member)),
     };
-    begun.get_or_insert(position);
+    place.get_or_insert(position);
     Some((person, *member))
 }
 

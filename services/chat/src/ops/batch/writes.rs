@@ -1,13 +1,14 @@
 //! Writes what a batch allowed, and wakes those who wait for it once it is committed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use haechi_base::Time;
+use haechi_base::{PersonId, Time};
 use haechi_store::{StoreError, Tx};
 
 use super::super::hub::Hub;
-use super::judge::{Bench, Out, ReadCount};
+use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use crate::model::{Event, Rules, notifies};
 use crate::store;
@@ -28,17 +29,22 @@ pub(super) async fn keep(
         .iter()
         .map(|(room_id, _, count)| (*room_id, raised.get(*room_id).copied().unwrap_or(0) - count))
         .collect();
-    let reads = number(&mut out, &before);
+    number(&mut out, &before);
     let new_rules = new_rules(&loaded);
     store::rooms::put(tx, &new_rules, now).await?;
     let repeated: HashSet<String> = store::events::insert(tx, &out.events)
         .await?
         .into_iter()
         .collect();
+    if !repeated.is_empty() {
+        // Messages are known as repetitions only now: a look before would read what other streams write.
+        leave_out(tx, &mut out, &repeated).await?;
+    }
     store::events::repeat(tx, &out.repeats).await?;
     if !out.placed.is_empty() {
         store::events::place(tx, &out.placed).await?;
     }
+    let reads = farthest(&out.reads, &before);
     let state: Vec<_> = out
         .state
         .into_iter()
@@ -57,9 +63,9 @@ pub(super) async fn keep(
         })
         .collect();
     store::memberships::put(tx, &members).await?;
-    store::events::redact(tx, &out.redactions).await?;
+    keep_redactions(tx, out.redactions).await?;
     store::receipts::put(tx, &out.receipts.values().collect::<Vec<_>>()).await?;
-    store::receipts::put_mentions(tx, &out.mentions).await?;
+    keep_mentions(tx, out.mentions).await?;
     store::receipts::put_read(tx, &reads.iter().collect::<Vec<_>>()).await?;
 
     // A message that was there already was counted then.
@@ -75,6 +81,28 @@ pub(super) async fn keep(
         hub.wake_rooms(rooms.iter().map(String::as_str));
     });
     Ok(())
+}
+
+async fn keep_redactions(
+    tx: &mut Tx<'_>,
+    redactions: Vec<(String, String, String, String)>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = redactions
+        .into_iter()
+        .map(|(_, target, content, because)| (target, content, because))
+        .collect();
+    store::events::redact(tx, &rows).await
+}
+
+async fn keep_mentions(
+    tx: &mut Tx<'_>,
+    mentions: Vec<(String, String, PersonId, i64)>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = mentions
+        .into_iter()
+        .map(|(_, room_id, person, position)| (room_id, person, position))
+        .collect();
+    store::receipts::put_mentions(tx, &rows).await
 }
 
 fn new_rules(loaded: &Loaded) -> Vec<(&str, &Rules)> {
@@ -93,8 +121,8 @@ fn counts<'b>(loaded: &Loaded, touched: &'b BTreeMap<String, i64>) -> Vec<(&'b s
     rooms.collect()
 }
 
-/// Numbers the batch's messages on from those each room had before; returns how far people have read.
-fn number(out: &mut Out, before: &HashMap<&str, i64>) -> Vec<Read> {
+/// Numbers the batch's messages on from those each room had before.
+fn number(out: &mut Out, before: &HashMap<&str, i64>) {
     let start = |room_id: &str| before.get(room_id).copied().unwrap_or(0);
     for event in &mut out.events {
         event.ordinal += start(&event.room_id);
@@ -102,19 +130,74 @@ fn number(out: &mut Out, before: &HashMap<&str, i64>) -> Vec<Read> {
     for placed in &mut out.placed {
         placed.ordinal += start(&placed.room_id);
     }
-    let reads = out
-        .reads
+}
+
+/// Takes everything back that follows from messages which were there already, and numbers those after them anew.
+async fn leave_out(tx: &mut Tx<'_>, out: &mut Out, repeated: &HashSet<String>) -> Result<(), StoreError> {
+    let counted = |event: &&Event| {
+        repeated.contains(&event.event_id) && notifies(&event.kind, event.state_key.as_deref())
+    };
+    let places: Vec<(String, i64)> = out
+        .events
         .iter()
-        .map(|((room_id, person), (position, count))| Read {
-            room_id: room_id.clone(),
-            person: *person,
-            position: *position,
-            ordinal: match count {
-                ReadCount::Known(ordinal) => *ordinal,
-                ReadCount::New(count) => start(room_id) + count,
+        .filter(counted)
+        .map(|event| (event.room_id.clone(), event.position))
+        .collect();
+    let too_many = |room_id: &str, position: i64| {
+        let earlier = places
+            .iter()
+            .filter(|(room, place)| room == room_id && *place < position);
+        i64::try_from(earlier.count()).unwrap_or(i64::MAX)
+    };
+    out.redactions.retain(|(by, ..)| !repeated.contains(by));
+    out.mentions.retain(|(by, ..)| !repeated.contains(by));
+    out.reads
+        .retain(|read| !read.event_id.as_ref().is_some_and(|by| repeated.contains(by)));
+    for read in &mut out.reads {
+        if let ReadCount::New(count) = &mut read.count {
+            *count -= too_many(&read.room_id, read.position);
+        }
+    }
+    let mut moved = Vec::new();
+    for event in out
+        .events
+        .iter_mut()
+        .filter(|event| !repeated.contains(&event.event_id))
+    {
+        let surplus = too_many(&event.room_id, event.position);
+        event.ordinal -= surplus;
+        if surplus > 0 {
+            moved.push(&*event);
+        }
+    }
+    store::events::renumber(tx, &moved).await
+}
+
+/// How far people have read, each person and room once. Nobody unreads: of two the later one stands.
+fn farthest(noted: &[NotedRead], before: &HashMap<&str, i64>) -> Vec<Read> {
+    let mut reads: BTreeMap<(&str, PersonId), Read> = BTreeMap::new();
+    for noted in noted {
+        let room_id = noted.room_id.as_str();
+        let read = Read {
+            room_id: noted.room_id.clone(),
+            person: noted.person,
+            position: noted.position,
+            ordinal: match noted.count {
+                ReadCount::Known(ordinal) => ordinal,
+                ReadCount::New(count) => before.get(room_id).copied().unwrap_or(0) + count,
             },
-        });
-    reads.collect()
+        };
+        match reads.entry((room_id, noted.person)) {
+            Entry::Occupied(known) if known.get().position >= read.position => {}
+            Entry::Occupied(mut known) => {
+                known.insert(read);
+            }
+            Entry::Vacant(place) => {
+                place.insert(read);
+            }
+        }
+    }
+    reads.into_values().collect()
 }
 
 /// What to take back of each room's count: (room, position, minus the messages that were there already).

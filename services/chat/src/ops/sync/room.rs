@@ -109,8 +109,15 @@ impl RoomReader<'_> {
             .map_or(0, |since| since.position(stream_of(&found.room_id)));
         let timeline = match View::of(Some(found)) {
             Ok(view) => {
-                self.timeline(tx, &found.room_id, since, found.position, &view)
-                    .await?
+                let mut read = self
+                    .timeline(tx, &found.room_id, since, found.position, &view)
+                    .await?;
+                if view.until < found.position {
+                    // Out already, then banned: of what came after they see only this.
+                    read.events
+                        .extend(store::events::find(tx, &[&found.event_id]).await?);
+                }
+                read
             }
             // Who declined an invitation sees only that.
             Err(_) => Read {
