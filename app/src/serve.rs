@@ -8,18 +8,21 @@ mod server;
 mod web;
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use axum::Router;
 use haechi_service::CancellationToken;
+use haechi_store::StoreError;
 use haechi_store::job::JobRunner;
-use haechi_store::{Applied, Migrations, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use crate::services::Services;
 use crate::settings::Settings;
+use server::Routes;
 
 pub(crate) use documents::document;
 pub(crate) use router::router;
@@ -36,34 +39,57 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// A setting is wrong, the address is taken, or the store does not fit this program.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
     crate::log::start(&settings)?;
-    let metrics = metrics::start()?;
-    let listener = TcpListener::bind(settings.listen())
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen()))?;
+    let handle = metrics::start()?;
+    let listener = listen(settings.listen()).await?;
     let address = listener.local_addr()?;
     let services = crate::program::open(&settings, address)?;
-    prepare_store(&settings, &services).await?;
     let shutdown = services.context.shutdown.clone();
-    let runner = JobRunner::new(services.context.store.clone(), services.jobs());
-    let jobs = tokio::spawn({
-        let shutdown = shutdown.clone();
-        async move { runner.run(shutdown).await }
-    });
-    let router = router(&services, &settings, metrics);
-    // Said before the first request, and read by whoever started us on port 0.
-    writeln!(std::io::stdout(), "haechi listens on http://{address}")?;
-    tracing::info!(%address, store = ?services.context.store, "serving");
-    serve_until_told(listener, router, &shutdown).await?;
-    jobs.await?;
+    cancel_when_told(&shutdown)?;
+    let routes = Routes::waiting(health::waiting());
+    let mut serving = JoinSet::new();
+    serving.spawn(server::serve(
+        listener,
+        Arc::clone(&routes),
+        shutdown.clone(),
+        DRAIN_DURATION_MAX,
+    ));
+    if let Some(address) = settings.metrics_listen() {
+        let listener = listen(address).await?;
+        let routes = Routes::waiting(metrics::open(handle.clone()));
+        serving.spawn(server::serve(
+            listener,
+            routes,
+            shutdown.clone(),
+            DRAIN_DURATION_MAX,
+        ));
+    }
+    tracing::info!(%address, "listening; preparing the store");
+    let preparing = prepare_store(&settings, &services);
+    if let Some(prepared) = shutdown.run_until_cancelled(preparing).await {
+        prepared?;
+        routes.prepare(router(&services, &settings, handle));
+        // Said once requests are answered, and read by whoever started us on port 0.
+        writeln!(std::io::stdout(), "haechi listens on http://{address}")?;
+        tracing::info!(%address, store = ?services.context.store, "serving");
+        let runner = JobRunner::new(services.context.store.clone(), services.jobs());
+        runner.run(shutdown).await;
+    }
+    serving.join_all().await;
     tracing::info!("ended");
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
 }
 
 async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
     let migrations = services.migrations();
     let store = &services.context.store;
     if settings.migrates() {
-        for step in store.migrate(&migrations).await? {
+        for step in wait_for_store(async || store.migrate(&migrations).await).await? {
             tracing::info!(
                 service = step.service,
                 number = step.number,
@@ -73,7 +99,7 @@ async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
         }
         return Ok(());
     }
-    let missing = missing_migrations(store, &migrations).await?;
+    let missing = wait_for_store(async || store.missing_migrations(&migrations).await).await?;
     if !missing.is_empty() {
         let names: Vec<String> = missing
             .iter()
@@ -88,9 +114,9 @@ async fn prepare_store(settings: &Settings, services: &Services) -> Result<()> {
 }
 
 /// Waits for a database that cannot be reached: a node that starts in an outage serves as soon as it ends.
-async fn missing_migrations(store: &Store, migrations: &[Migrations]) -> Result<Vec<Applied>> {
+async fn wait_for_store<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T> {
     loop {
-        match store.missing_migrations(migrations).await {
+        match ask().await {
             Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(%error, "waiting for the store");
                 tokio::time::sleep(STORE_PAUSE).await;
@@ -100,18 +126,17 @@ async fn missing_migrations(store: &Store, migrations: &[Migrations]) -> Result<
     }
 }
 
-/// Serves until the word to end comes, and cancels `shutdown` then: long polls are answered at once.
-async fn serve_until_told(listener: TcpListener, router: Router, shutdown: &CancellationToken) -> Result<()> {
+/// Cancels `shutdown` when the word to end comes: long polls are answered at once.
+fn cancel_when_told(shutdown: &CancellationToken) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let serving = server::serve(listener, router, shutdown.clone(), DRAIN_DURATION_MAX);
-    let told = async {
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("told to end: answering what is under way");
         shutdown.cancel();
-    };
-    tokio::join!(serving, told);
+    });
     Ok(())
 }

@@ -34,6 +34,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "HAECHI_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
 
+    /// An address of its own for metrics, open to whoever reaches it; elsewhere they are for this machine and for
+    /// administrators [default: none]
+    #[arg(long, env = "HAECHI_METRICS_LISTEN", value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+
     /// The name in user ids, @...:NAME. The same on all nodes and for ever [default: localhost]
     #[arg(long, env = "HAECHI_SERVER_NAME", value_name = "NAME")]
     server_name: Option<String>,
@@ -116,6 +121,7 @@ impl Settings {
             config: self.config.or(other.config),
             store: self.store.or(other.store),
             listen: self.listen.or(other.listen),
+            metrics_listen: self.metrics_listen.or(other.metrics_listen),
             server_name: self.server_name.or(other.server_name),
             public_url: self.public_url.or(other.public_url),
             master_key_file: self.master_key_file.or(other.master_key_file),
@@ -136,6 +142,10 @@ impl Settings {
 
     pub(crate) fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(LISTEN_DEFAULT)
+    }
+
+    pub(crate) const fn metrics_listen(&self) -> Option<SocketAddr> {
+        self.metrics_listen
     }
 
     /// The name in user ids: a host name, with a port at the most (Matrix appendix 2.1).

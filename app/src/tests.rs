@@ -6,7 +6,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use haechi_testkit::{TestApp, TestStore, Wiring, every_route_refuses, on_both_engines};
+use haechi_base::Role;
+use haechi_http::{Caller, Peer};
+use haechi_identity::{DeviceRequest, ops};
+use haechi_store::Tx;
+use haechi_testkit::{TestApp, TestStore, Wiring, every_route_refuses, on_both_engines, operator};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,7 +79,50 @@ async fn a_node_says_how_it_is() {
             (&word.into(), &false.into())
         );
     }
-    assert_eq!(get(&router, "/metrics").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_and_for_administrators() {
+    let (router, services, _folder) = node().await;
+    let ask = async |peer: &str, token: Option<&str>| {
+        let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
+        let peer = Peer(peer.parse().unwrap());
+        request.extensions_mut().insert(peer);
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
+        router.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(ask("127.0.0.1", None).await, StatusCode::OK);
+    assert_eq!(ask("::1", None).await, StatusCode::OK);
+    assert_eq!(ask("192.0.2.1", None).await, StatusCode::UNAUTHORIZED);
+    for (phone, role, status) in [
+        ("010-1000-0001", Role::Person, StatusCode::FORBIDDEN),
+        ("010-1000-0002", Role::Administrator, StatusCode::OK),
+    ] {
+        let token = sign_in(&services, phone, role).await;
+        assert_eq!(ask("192.0.2.1", Some(&token)).await, status, "{role:?}");
+    }
+}
+
+/// A new person with a role; returns their access token.
+async fn sign_in(services: &Services, phone: &str, role: Role) -> String {
+    let identity = &services.identity;
+    let caller = Caller("192.0.2.1".parse().unwrap());
+    let phone = identity.parse_phone(phone).unwrap();
+    let code = identity.request_code(&phone, caller).await.unwrap();
+    let code = code.development_code.unwrap();
+    let name = Some("Minji".parse().unwrap());
+    let device = DeviceRequest::new(None, None, false).unwrap();
+    let session = identity
+        .sign_in_with_code(&phone, &code, name, device, caller)
+        .await
+        .unwrap();
+    let person = session.person.id;
+    let grant = async move |tx: &mut Tx<'_>| ops::grant_role(tx, &operator(), person, role).await;
+    services.context.store.write_unkeyed(grant).await.unwrap();
+    session.access_token
 }
 
 #[tokio::test]

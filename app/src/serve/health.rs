@@ -1,5 +1,7 @@
 //! Whether this node lives, and whether it can be sent requests.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
@@ -7,11 +9,21 @@ use haechi_http::{Json, Problem};
 use haechi_store::{Store, StoreError, Tx};
 use serde::Serialize;
 
+/// When to ask a node again that waits for its store.
+const WAIT: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Serialize)]
 struct Health {
     status: &'static str,
     /// Whether reads come from a standby because no primary can be reached.
     degraded: bool,
+}
+
+/// What a node answers while it waits for its store: that it lives, and that everything else must wait.
+pub(super) fn waiting() -> Router {
+    Router::new()
+        .route("/health/live", get(live))
+        .fallback(async || Problem::unavailable(WAIT, "This node waits for its store. Try again soon."))
 }
 
 pub(super) fn router(store: Store) -> Router {

@@ -1,6 +1,10 @@
 //! Metrics in the form that Prometheus reads.
 
 use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use haechi_http::{Administrator, Caller, Problem};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Upper ends of the duration buckets, in seconds.
@@ -20,4 +24,28 @@ pub(super) fn start() -> Result<PrometheusHandle> {
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("metrics were started before")?;
     Ok(handle)
+}
+
+/// The metrics where everyone can ask: for this machine and for administrators. They tell how much is done here,
+/// which is nobody else's business.
+pub(super) fn guarded(metrics: PrometheusHandle) -> Router {
+    Router::new()
+        .route("/metrics", get(show_guarded))
+        .with_state(metrics)
+}
+
+async fn show_guarded(
+    State(metrics): State<PrometheusHandle>,
+    caller: Caller,
+    administrator: Result<Administrator, Problem>,
+) -> Result<String, Problem> {
+    if !caller.0.is_loopback() {
+        administrator?;
+    }
+    Ok(metrics.render())
+}
+
+/// The metrics for whoever reaches the address: for a listener of their own.
+pub(super) fn open(metrics: PrometheusHandle) -> Router {
+    Router::new().route("/metrics", get(async move || metrics.render()))
 }

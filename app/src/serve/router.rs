@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use haechi_http::{HttpLimits, Rate, layers};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::{documents, health, web};
+use super::{documents, health, metrics, web};
 use crate::services::Services;
 use crate::settings::Settings;
 
 /// Puts everything together.
-pub(crate) fn router(services: &Services, settings: &Settings, metrics: PrometheusHandle) -> Router {
+pub(crate) fn router(services: &Services, settings: &Settings, handle: PrometheusHandle) -> Router {
     let all = services.all();
     let limits = HttpLimits {
         slow_routes: all.iter().flat_map(|service| service.slow_routes()).collect(),
@@ -25,7 +24,7 @@ pub(crate) fn router(services: &Services, settings: &Settings, metrics: Promethe
     let routes = routes
         .merge(documents::router(&document))
         .merge(health::router(services.context.store.clone()))
-        .route("/metrics", get(move || async move { metrics.render() }))
+        .merge(metrics::guarded(handle))
         .fallback(web::asset);
     layers(routes, &limits, Arc::new(services.identity.clone()), styles)
 }

@@ -4,7 +4,7 @@
 //! many do.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -41,11 +41,35 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long to wait when a connection cannot be accepted: file descriptors come back as others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is answered: little while the node waits for its store, and everything from then on, also on connections
+/// that are open already.
+pub(super) struct Routes {
+    waiting: Router,
+    prepared: OnceLock<Router>,
+}
+
+impl Routes {
+    /// Routes until the store is prepared.
+    pub(super) fn waiting(waiting: Router) -> Arc<Self> {
+        let prepared = OnceLock::new();
+        Arc::new(Self { waiting, prepared })
+    }
+
+    /// Answers by `router` from now on; it is called once.
+    pub(super) fn prepare(&self, router: Router) {
+        self.prepared.get_or_init(|| router);
+    }
+
+    fn present(&self) -> Router {
+        self.prepared.get().unwrap_or(&self.waiting).clone()
+    }
+}
+
 /// Serves until `shutdown` is cancelled. Then it accepts nothing more, ends connections that rest, answers the
 /// requests under way, and cuts what has not ended after `drain_duration_max`.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    routes: Arc<Routes>,
     shutdown: CancellationToken,
     drain_duration_max: Duration,
 ) {
@@ -61,7 +85,7 @@ pub(super) async fn serve(
                     let connection = Connection {
                         stream,
                         address,
-                        router: router.clone(),
+                        routes: Arc::clone(&routes),
                         place,
                         write_duration_max: WRITE_DURATION_MAX,
                     };
@@ -87,7 +111,7 @@ pub(super) async fn serve(
 struct Connection {
     stream: TcpStream,
     address: SocketAddr,
-    router: Router,
+    routes: Arc<Routes>,
     place: OwnedSemaphorePermit,
     write_duration_max: Duration,
 }
@@ -98,11 +122,11 @@ impl Connection {
         if let Err(error) = self.stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let (peer, router) = (Peer(self.address.ip()), self.router);
+        let (peer, routes) = (Peer(self.address.ip()), self.routes);
         let answer = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            router.clone().call(request)
+            routes.present().call(request)
         });
         let mut stream = TimeoutStream::new(self.stream);
         stream.set_write_timeout(Some(self.write_duration_max));
@@ -174,7 +198,8 @@ mod tests {
             );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = serve(listener, router, shutdown.clone(), Duration::from_secs(2));
+        let routes = Routes::waiting(router);
+        let serving = serve(listener, routes, shutdown.clone(), Duration::from_secs(2));
         (address, tokio::spawn(serving), requests)
     }
 
@@ -232,7 +257,7 @@ mod tests {
         let connection = Connection {
             stream,
             address,
-            router: large,
+            routes: Routes::waiting(large),
             place: places.acquire_owned().await.unwrap(),
             write_duration_max: Duration::from_millis(200),
         };
@@ -240,5 +265,36 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), serving)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_node_that_waits_says_so_and_serves_on_the_same_connection_once_it_is_prepared() {
+        let routes = Routes::waiting(crate::serve::health::waiting());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = serve(listener, Arc::clone(&routes), shutdown.clone(), Duration::ZERO);
+        let serving = tokio::spawn(serving);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for (path, answer) in [
+            ("/health/live", "HTTP/1.1 200"),
+            ("/health/ready", "HTTP/1.1 503"),
+            ("/api/identity/gateway", "HTTP/1.1 503"),
+            ("prepare", ""),
+            ("/health/ready", "HTTP/1.1 200"),
+        ] {
+            if path == "prepare" {
+                routes.prepare(Router::new().route("/health/ready", get(async || "ready")));
+                continue;
+            }
+            let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut text = [0_u8; 4_096];
+            let length = stream.read(&mut text).await.unwrap();
+            let text = String::from_utf8_lossy(&text[..length]).into_owned();
+            assert!(text.starts_with(answer), "{path}: {text}");
+        }
+        shutdown.cancel();
+        serving.await.unwrap();
     }
 }

@@ -35,6 +35,8 @@ fn last_forwarded(headers: &HeaderMap) -> Option<IpAddr> {
 
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
+        // The machine itself, not a network of others.
+        IpAddr::V6(address) if address.is_loopback() => IpAddr::V6(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         IpAddr::V4(address) => IpAddr::V4(address),
     }
@@ -77,5 +79,6 @@ mod tests {
             network("::ffff:10.0.0.1".parse().unwrap()).to_string(),
             "10.0.0.1"
         );
+        assert!(network("::1".parse().unwrap()).is_loopback());
     }
 }
