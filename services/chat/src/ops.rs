@@ -13,6 +13,7 @@ mod membership;
 mod messages;
 mod post_message;
 mod profile;
+mod pulse;
 mod read_room;
 mod receipts;
 mod send;
@@ -66,6 +67,11 @@ impl Chat {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
         let hub = Arc::new(Hub::default());
         let streams = Streams::start(&context.store, &hub, &server_name, &context.shutdown);
+        tokio::spawn(pulse::beat_until_shutdown(
+            Arc::clone(&hub),
+            context.store.clone(),
+            context.shutdown.clone(),
+        ));
         let account_data = account_data::start(&context.store, &hub);
         Self(Arc::new(Inner {
             typing: Typing::new(context.now()),

@@ -27,6 +27,31 @@ impl SyncToken {
         self.positions.get(usize::from(stream)).copied().unwrap_or(0)
     }
 
+    /// Takes the other's position in one stream when it is further on; returns whether it was.
+    pub(crate) fn raise(&mut self, stream: Stream, other: &Self) -> bool {
+        let to = other.position(stream);
+        match self.positions.get_mut(usize::from(stream)) {
+            Some(position) if *position < to => {
+                *position = to;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a sync from this token finds anything in a snapshot that has come to `now`. In a degraded period a
+    /// standby answers, which may lag behind what its primary gave out: then there is nothing yet.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownPosition`] for a token from ahead at any other time.
+    pub(crate) fn is_reached(&self, now: &Self, is_degraded: bool) -> Result<bool, ChatError> {
+        match self.is_ahead_of(now) {
+            false => Ok(true),
+            true if is_degraded => Ok(false),
+            true => Err(ChatError::UnknownPosition),
+        }
+    }
+
     /// Whether any position lies further than in `other`: such a token was not given out by this server.
     pub(crate) fn is_ahead_of(&self, other: &Self) -> bool {
         self.positions

@@ -39,7 +39,7 @@ pub(super) fn start(store: &Store, hub: &Arc<Hub>) -> AccountDataBatcher {
     })
 }
 
-async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Result<(), StoreError> {
+pub(super) async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Result<(), StoreError> {
     let first = store::streams::draw(tx, PEOPLE, entries.len()).await?;
     let mut rows = BTreeMap::new();
     for (position, entry) in (first..).zip(entries) {
@@ -56,7 +56,10 @@ async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Resul
     store::account_data::put(tx, &rows.values().collect::<Vec<_>>()).await?;
     let people: Vec<PersonId> = entries.iter().map(|entry| entry.person).collect();
     let hub = Arc::clone(hub);
-    tx.after_commit(move || people.into_iter().for_each(|person| hub.wake_person(person)));
+    tx.after_commit(move || {
+        hub.pulse.note_own(PEOPLE, first, people.len());
+        people.into_iter().for_each(|person| hub.wake_person(person));
+    });
     Ok(())
 }
 

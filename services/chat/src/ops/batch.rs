@@ -46,6 +46,8 @@ pub(super) async fn run(
         return Ok(vec![Ok(None); requests.len()]);
     }
     let first_position = store::streams::draw(tx, stream, needs.positions).await?;
+    let (own, count) = (Arc::clone(hub), needs.positions);
+    tx.after_commit(move || own.pulse.note_own(stream, first_position, count));
     let loaded = load(tx, &needs).await?;
     let mut bench = Bench::new(loaded, first_position, server_name);
     for event in &unplaced {

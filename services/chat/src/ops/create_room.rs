@@ -1,6 +1,7 @@
 //! Making a room.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use haechi_base::{Actor, PersonId};
 use haechi_store::Tx;
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::profile::{Profile, find_profiles};
 use super::stream::Wish;
-use super::{AccountData, Chat};
+use super::{AccountData, Chat, account_data};
 use crate::model::limits::{INITIAL_STATE_MAX, INVITES_MAX};
 use crate::model::{
     ChatError, Content, InitialState, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id,
@@ -128,24 +129,27 @@ impl Chat {
         other: PersonId,
         room_id: &str,
     ) -> Result<(), ChatError> {
-        let found = self
-            .read(async move |tx: &mut Tx<'_>| {
-                Ok(store::account_data::find(tx, person, "", "m.direct").await?)
-            })
-            .await?;
-        let text = found.map_or_else(|| "{}".to_owned(), |entry| entry.content);
-        let mut direct: HashMap<String, Vec<String>> = serde_json::from_str(&text).unwrap_or_default();
-        let rooms = direct.entry(self.user_id(other)).or_default();
-        if rooms.iter().any(|known| known == room_id) {
-            return Ok(());
-        }
-        rooms.push(room_id.to_owned());
-        let entry = AccountData {
-            person,
-            room_id: String::new(),
-            kind: "m.direct".to_owned(),
-            content: Content::of(&direct),
-        };
-        self.put_account_data(entry).await
+        let (hub, other, room_id) = (Arc::clone(&self.0.hub), self.user_id(other), room_id.to_owned());
+        self.write(async move |tx: &mut Tx<'_>| {
+            let found = store::account_data::find(tx, person, "", "m.direct").await?;
+            let text = found.map_or_else(|| "{}".to_owned(), |entry| entry.content);
+            // What cannot be read is somebody's own matter, and is left as it is.
+            let Ok(mut direct) = serde_json::from_str::<HashMap<String, Vec<String>>>(&text) else {
+                return Ok(());
+            };
+            let rooms = direct.entry(other.clone()).or_default();
+            if rooms.contains(&room_id) {
+                return Ok(());
+            }
+            rooms.push(room_id.clone());
+            let entry = AccountData {
+                person,
+                room_id: String::new(),
+                kind: "m.direct".to_owned(),
+                content: Content::of(&direct),
+            };
+            Ok(account_data::keep(tx, &[entry], &hub).await?)
+        })
+        .await
     }
 }

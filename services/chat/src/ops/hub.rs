@@ -11,6 +11,7 @@ use haechi_base::{PersonId, Time};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::pulse::Pulse;
 use crate::model::Membership;
 
 /// How long a person who no longer syncs is kept in mind: a client comes back at once after each answer.
@@ -23,6 +24,7 @@ const SYNCS_A_SWEEP: u64 = 256;
 #[derive(Default)]
 pub(crate) struct Hub {
     state: Mutex<State>,
+    pub(crate) pulse: Pulse,
 }
 
 #[derive(Default)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use haechi_base::Actor;
 use haechi_store::Tx;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use super::Chat;
 use crate::model::limits::SYNC_WAIT_MAX;
@@ -50,12 +51,17 @@ impl Chat {
             if is_stranger {
                 self.introduce(actor).await?;
             }
+            let mut by_others = self.0.hub.pulse.follow();
             let answer = self.snapshot(actor, since, &wish).await?;
+            // Rooms that were entered through another node are known to nobody here until now.
+            let rooms = answer.rooms.join.keys().map(String::as_str);
+            self.0.hub.learn_rooms(actor.person, rooms);
             if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
                 return Ok(answer);
             }
             tokio::select! {
                 _ = news.changed() => {}
+                () = come_further(&mut by_others, answer.reached) => {}
                 () = &mut end_of_wait => return Ok(answer),
                 () = self.0.context.shutdown.cancelled() => return Ok(answer),
             }
@@ -80,8 +86,10 @@ impl Chat {
         let (chat, actor, wish) = (self.clone(), actor.clone(), wish.clone());
         self.read(async move |tx: &mut Tx<'_>| {
             let now = store::streams::positions(tx, chat.0.typing.serial()).await?;
-            if since.is_some_and(|since| since.is_ahead_of(&now)) {
-                return Err(ChatError::UnknownPosition);
+            if let Some(since) = since
+                && !since.is_reached(&now, chat.store().is_degraded())?
+            {
+                return Ok(SyncAnswer::new(since));
             }
             let mut answer = SyncAnswer::new(now);
             let reader = RoomReader {
@@ -213,6 +221,18 @@ impl Chat {
             .map(|user| ruma::push::Ruleset::server_default(&user))
             .unwrap_or_default();
         serde_json::to_string(&rules).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+/// Waits until others have brought a stream further than this.
+async fn come_further(by_others: &mut watch::Receiver<SyncToken>, reached: SyncToken) {
+    if by_others
+        .wait_for(|reach| reach.is_ahead_of(&reached))
+        .await
+        .is_err()
+    {
+        // The hub is gone: no more news from there.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -157,6 +157,24 @@ async fn two_people_have_one_chat(store: TestStore) {
     assert_problem(&alone.send().await, 422, "invalid-body");
 }
 
+async fn direct_chats_are_all_noted_and_what_cannot_be_read_is_left(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let sora = app.sign_up("Sora").await;
+    let path = |who: &SignedUp| format!("user/{}/account_data/m.direct", segment(&who.user_id));
+    let odd = json!({ "@x:y": "not a list" });
+    super::put(&app, &joon, &path(&joon), odd.clone())
+        .await
+        .expect(200);
+    tokio::join!(
+        open(&app, &minji, &joon.user_id),
+        open(&app, &minji, &sora.user_id)
+    );
+    let noted = get(&app, &minji, &path(&minji)).await.expect(200).json();
+    assert_eq!(noted.as_object().unwrap().len(), 2, "{noted}");
+    assert_eq!(get(&app, &joon, &path(&joon)).await.expect(200).json(), odd);
+}
+
 async fn every_route_of_ours_refuses(store: TestStore) {
     let (app, _) = start(store).await;
     let public = [
@@ -172,5 +190,6 @@ haechi_testkit::on_both_engines!(
     friends_are_one_sided,
     friends_come_in_pages,
     two_people_have_one_chat,
+    direct_chats_are_all_noted_and_what_cannot_be_read_is_left,
     every_route_of_ours_refuses,
 );

@@ -8,7 +8,7 @@ use super::{get, joined, make_room_of, post, put, say, segment, start, sync, tex
 use crate::model::{Content, Draft, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id};
 use crate::ops::stream::Wish;
 
-fn message(sender: PersonId, body: &str) -> Wish {
+pub(super) fn message(sender: PersonId, body: &str) -> Wish {
     Wish::Events(vec![Draft {
         event_id: new_event_id(),
         sender,

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use haechi_identity::{Identity, IdentitySettings};
+use haechi_service::Context;
 use haechi_testkit::TestStore;
 use serde_json::{Value, json};
 
 use super::{
     assert_matrix_error, get, joined, make_room, make_room_of, post, put, say, segment, start, sync, texts,
 };
+use crate::Chat;
+use crate::model::{ChatError, SyncToken};
 
 fn next(sync: &Value) -> String {
     sync["next_batch"].as_str().unwrap().to_owned()
@@ -37,6 +41,66 @@ async fn a_long_poll_is_woken_by_news(store: TestStore) {
         .json();
     assert_eq!(quiet["rooms"]["join"], json!({}));
     assert_eq!(next(&quiet), next(&news));
+}
+
+async fn a_long_poll_is_woken_by_another_node(store: TestStore) {
+    let (app, _) = start(store).await;
+    let context = Context {
+        store: app.store.open_again(),
+        ..app.context.clone()
+    };
+    let identity = Identity::new(context.clone(), IdentitySettings::default());
+    let elsewhere = Chat::new(context, identity);
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let mut since = next(&sync(&app, &joon, "").await);
+    let mut poll_until_heard = async |room: &str, text: &str| {
+        let heard = async {
+            loop {
+                let path = format!("sync?since={since}&timeout=20000");
+                let news = get(&app, &joon, &path).await.expect(200).json();
+                since = next(&news);
+                let told = joined(&news, room);
+                if !told.is_null()
+                    && texts(&told["timeline"]["events"])
+                        .iter()
+                        .any(|heard| heard == text)
+                {
+                    return;
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), heard).await;
+        in_time.expect("woken in time");
+    };
+    let room = elsewhere
+        .open_direct(&minji.actor(), joon.person_id)
+        .await
+        .unwrap();
+    let path = segment(&room);
+    let saying = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let wish = super::retried::message(minji.person_id, "from afar");
+        elsewhere
+            .submit(minji.person_id, room.clone(), wish)
+            .await
+            .unwrap()
+    };
+    tokio::join!(poll_until_heard(&path, "from afar"), saying);
+    // He has come to know the room by that: what is said on this node wakes him at once.
+    let saying = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        say(&app, &minji, &path, "1", "from here").await
+    };
+    tokio::join!(poll_until_heard(&path, "from here"), saying);
+}
+
+#[test]
+fn a_token_from_ahead_waits_for_a_standby_to_catch_up() {
+    let token = |text: &str| text.parse::<SyncToken>().unwrap();
+    let (behind, ahead) = (token("s1_0_0_0_5_0"), token("s1_0_2_0_4_0"));
+    assert_eq!(ahead.is_reached(&behind, true), Ok(false));
+    assert_eq!(ahead.is_reached(&behind, false), Err(ChatError::UnknownPosition));
+    assert_eq!(behind.is_reached(&behind, true), Ok(true));
 }
 
 async fn an_invitation_arrives_and_ends(store: TestStore) {
@@ -352,6 +416,7 @@ async fn foreign_tokens_are_refused(store: TestStore) {
 
 haechi_testkit::on_both_engines!(
     a_long_poll_is_woken_by_news,
+    a_long_poll_is_woken_by_another_node,
     an_invitation_arrives_and_ends,
     a_gap_is_told_and_can_be_read,
     unread_messages_are_counted_until_read,

@@ -13,6 +13,9 @@ use crate::model::SyncToken;
 #[derive(Debug, Serialize)]
 pub(crate) struct SyncAnswer {
     next_batch: String,
+    /// The same, for who waits.
+    #[serde(skip)]
+    pub(super) reached: SyncToken,
     pub(super) account_data: Events,
     pub(super) rooms: Rooms,
     presence: Events,
@@ -25,6 +28,7 @@ impl SyncAnswer {
     pub(super) fn new(now: SyncToken) -> Self {
         Self {
             next_batch: now.to_string(),
+            reached: now,
             account_data: Events::default(),
             rooms: Rooms::default(),
             presence: Events::default(),

@@ -1,0 +1,121 @@
+//! News that other processes wrote: other nodes, and `haechi admin` beside a server.
+//!
+//! What this node commits wakes its long polls at once, through the hub. Of what others commit nobody tells it; so
+//! one task a node looks, once a second and only while somebody polls, how far the streams have come, and wakes the
+//! polls that have not seen that yet. Positions that this node drew itself do not count: they woke whom they concern.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use haechi_store::{Store, StoreError, Tx};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::hub::Hub;
+use crate::model::{STREAMS, Stream, SyncToken};
+use crate::store;
+
+/// How often a node looks for what others wrote.
+const BEAT: Duration = Duration::from_secs(1);
+
+const COUNTERS: usize = STREAMS as usize + 1;
+
+/// Positions that this node drew and committed: (first, last), apart from each other.
+type Ranges = Vec<(i64, i64)>;
+
+/// How far others have brought each stream.
+pub(crate) struct Pulse {
+    reach: watch::Sender<SyncToken>,
+    own: Mutex<[Ranges; COUNTERS]>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            reach: watch::Sender::new(SyncToken::new([0; COUNTERS], 0)),
+            own: Mutex::default(),
+        }
+    }
+}
+
+impl Pulse {
+    /// How far others have brought the streams, as far as is known; while somebody holds it, the node looks.
+    pub(crate) fn follow(&self) -> watch::Receiver<SyncToken> {
+        self.reach.subscribe()
+    }
+
+    /// Notes positions that this node drew, once they are committed.
+    pub(crate) fn note_own(&self, stream: Stream, first: i64, count: usize) {
+        let last = first + i64::try_from(count).unwrap_or(i64::MAX) - 1;
+        let mut own = self.own.lock();
+        let Some(ranges) = own.get_mut(usize::from(stream)) else {
+            return;
+        };
+        match ranges.last_mut() {
+            Some(range) if range.1 + 1 == first => range.1 = last,
+            _ => ranges.push((first, last)),
+        }
+    }
+
+    /// Takes a new look at the streams up: wakes whoever has not seen what others wrote since the last one.
+    /// Without a last one all may be by others.
+    fn take_up(&self, before: Option<SyncToken>, now: SyncToken) {
+        let mut own = self.own.lock();
+        let mut by_others = Vec::new();
+        for (stream, ranges) in (0..).zip(own.iter_mut()) {
+            let from = before.map_or(0, |before| before.position(stream));
+            let to = now.position(stream);
+            if count_own(ranges, from, to) < to - from {
+                by_others.push(stream);
+            }
+            ranges.retain(|(_, last)| *last > to);
+        }
+        drop(own);
+        self.reach.send_if_modified(|reach| {
+            let mut has_moved = false;
+            for stream in by_others {
+                has_moved |= reach.raise(stream, &now);
+            }
+            has_moved
+        });
+    }
+
+    fn forget_own(&self) {
+        self.own.lock().iter_mut().for_each(Vec::clear);
+    }
+}
+
+/// How many of the positions after `from` and up to `to` lie in the ranges.
+fn count_own(ranges: &Ranges, from: i64, to: i64) -> i64 {
+    let within = ranges
+        .iter()
+        .map(|(first, last)| ((*last).min(to) - (*first - 1).max(from)).max(0));
+    within.sum()
+}
+
+/// Looks for what others wrote, while anybody waits for it.
+pub(super) async fn beat_until_shutdown(hub: Arc<Hub>, store: Store, shutdown: CancellationToken) {
+    let mut before = None;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if hub.pulse.reach.receiver_count() == 0 {
+            hub.pulse.forget_own();
+            before = None;
+            continue;
+        }
+        let found: Result<SyncToken, StoreError> = store
+            .read(async move |tx: &mut Tx<'_>| store::streams::positions(tx, 0).await)
+            .await;
+        match found {
+            Ok(now) => {
+                hub.pulse.take_up(before, now);
+                before = Some(now);
+            }
+            Err(error) => tracing::warn!(%error, "cannot look for what other nodes wrote"),
+        }
+    }
+}
