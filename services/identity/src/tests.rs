@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod gateway;
+mod lost_commit;
 mod profile;
 mod rules;
 mod sessions;

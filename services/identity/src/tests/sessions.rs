@@ -151,7 +151,7 @@ async fn tokens_end_and_are_refreshed(store: TestStore) {
 }
 
 /// Waits until the use of the session's newest token was written down, which happens beside the request.
-async fn wait_until_used(identity: &Identity, session: haechi_base::SessionId, generation: u32) {
+pub(super) async fn wait_until_used(identity: &Identity, session: haechi_base::SessionId, generation: u32) {
     for _ in 0..500 {
         let read = identity
             .context()
