@@ -188,3 +188,16 @@ async fn what_is_not_there_is_a_problem_and_a_page_is_the_app() {
         );
     }
 }
+
+/// The web app's types are made from this document: when a route changes, both change with it.
+#[tokio::test]
+async fn the_web_apps_document_is_the_programs_own() {
+    let (_, services, _folder) = node().await;
+    let own = serde_json::to_value(crate::serve::document(&services.all())).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../web/openapi.json");
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(
+        own == kept,
+        "run `haechi openapi >web/openapi.json`, then `npm run api` in web/"
+    );
+}
