@@ -143,6 +143,9 @@ CREATE TABLE chat_media (
     created_at BIGINT NOT NULL
 );
 
+-- How much a person uploaded in a day.
+CREATE INDEX chat_media_uploader_created_at ON chat_media (uploader, created_at, size_bytes);
+
 CREATE TABLE chat_profile (
     person BYTEA PRIMARY KEY NOT NULL,
     avatar_url TEXT

@@ -28,13 +28,14 @@ use haechi_base::{Actor, PersonId, Time};
 use haechi_identity::{Identity, Session};
 use haechi_service::Context;
 use haechi_store::{Store, Tx};
+use tokio::sync::Semaphore;
 
 use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
 pub(crate) use friends::Friend;
-pub(crate) use media::{Download, Upload};
+pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
 pub(crate) use profile::Profile;
@@ -58,6 +59,8 @@ struct Inner {
     typing: Typing,
     streams: Streams,
     account_data: AccountDataBatcher,
+    /// What the node's uploads and downloads take up, in units.
+    media: Arc<Semaphore>,
 }
 
 impl Chat {
@@ -74,6 +77,7 @@ impl Chat {
         ));
         let account_data = account_data::start(&context.store, &hub);
         Self(Arc::new(Inner {
+            media: media::node_room(),
             typing: Typing::new(context.now()),
             context,
             identity,

@@ -11,6 +11,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::ChatError;
+use crate::model::limits::{MEDIA_BUSY_WAIT, UPLOADS_WAIT};
 
 /// An error as Matrix clients read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,11 @@ impl IntoResponse for MatrixError {
 impl From<ChatError> for MatrixError {
     fn from(error: ChatError) -> Self {
         let message = error.to_string();
+        let retry_after = match error {
+            ChatError::UploadsUsedUp => Some(UPLOADS_WAIT),
+            ChatError::MediaBusy => Some(MEDIA_BUSY_WAIT),
+            _ => None,
+        };
         let (status, code) = match error {
             ChatError::Store(error) => return error.into(),
             ChatError::Forbidden(_) => (StatusCode::FORBIDDEN, "M_FORBIDDEN"),
@@ -86,11 +92,16 @@ impl From<ChatError> for MatrixError {
             ChatError::InvalidParameter(_) => (StatusCode::BAD_REQUEST, "M_INVALID_PARAM"),
             ChatError::BadJson(_) => (StatusCode::BAD_REQUEST, "M_BAD_JSON"),
             ChatError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
+            ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
+            ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),
             ChatError::UnknownPosition => (StatusCode::BAD_REQUEST, "M_UNKNOWN_POS"),
             ChatError::InvalidRoomState(_) => (StatusCode::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
             ChatError::UnsupportedRoomVersion(_) => (StatusCode::BAD_REQUEST, "M_UNSUPPORTED_ROOM_VERSION"),
         };
-        Self::new(status, code, message)
+        Self {
+            retry_after,
+            ..Self::new(status, code, message)
+        }
     }
 }
 

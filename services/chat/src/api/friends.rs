@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::model::limits::{MEDIA_BUSY_WAIT, UPLOADS_WAIT};
 use crate::{Chat, ChatError};
 
 /// A friend.
@@ -44,6 +45,8 @@ impl From<ChatError> for Problem {
             ChatError::Store(error) => error.into(),
             ChatError::Forbidden(_) => Self::forbidden("not-allowed", detail),
             ChatError::NotFound(_) => Self::not_found("no-such-person", detail),
+            ChatError::UploadsUsedUp => Self::too_many_requests(UPLOADS_WAIT),
+            ChatError::MediaBusy => Self::unavailable(MEDIA_BUSY_WAIT, detail),
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)

@@ -1,11 +1,14 @@
 //! Uploads and downloads (client-server API, "Content repository").
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use haechi_base::limits::UPLOAD_BYTES_MAX;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ruma::http_headers::{ContentDisposition, ContentDispositionType};
 use serde::Deserialize;
@@ -14,7 +17,7 @@ use serde_json::{Value, json};
 use super::error::MatrixError;
 use super::ruma::{Body, Path, Query, Who};
 use crate::Chat;
-use crate::ops::{Download, Upload};
+use crate::ops::{Download, MediaRoom, Upload};
 
 /// Types that browsers show without running anything (client-server API, "Serving inline content").
 const SHOWN_INLINE: [&str; 27] = [
@@ -81,6 +84,24 @@ async fn config(_: Who) -> Json<Value> {
     Json(json!({ "m.upload.size": UPLOAD_BYTES_MAX }))
 }
 
+/// Room for a body that is about to be read.
+struct RoomForBody {
+    _held: MediaRoom,
+}
+
+impl FromRequestParts<Chat> for RoomForBody {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, chat: &Chat) -> Result<Self, MatrixError> {
+        let length = parts.headers.get(CONTENT_LENGTH);
+        let told = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        // Who does not tell may send as much as is allowed; who tells more is refused when the body is read.
+        let bytes = told.unwrap_or(UPLOAD_BYTES_MAX).min(UPLOAD_BYTES_MAX);
+        let held = chat.media_room(bytes)?;
+        Ok(Self { _held: held })
+    }
+}
+
 #[derive(Deserialize)]
 struct Named {
     filename: Option<String>,
@@ -91,6 +112,7 @@ async fn upload(
     Who(actor): Who,
     Query(named): Query<Named>,
     headers: HeaderMap,
+    _room: RoomForBody,
     Body(bytes): Body,
 ) -> Result<Json<Value>, MatrixError> {
     let content_type = headers

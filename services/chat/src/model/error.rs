@@ -3,6 +3,8 @@
 use haechi_store::StoreError;
 use thiserror::Error;
 
+use super::limits::UPLOADS_BYTES_MAX;
+
 /// Why chat refused. The text is shown to the person who asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ChatError {
@@ -21,6 +23,12 @@ pub enum ChatError {
     /// Something is larger than it may be.
     #[error("{0}")]
     TooLarge(String),
+    /// The person has uploaded all they may for now.
+    #[error("you have uploaded {UPLOADS_BYTES_MAX} bytes in a day; try again later")]
+    UploadsUsedUp,
+    /// This node holds as much media as it may.
+    #[error("too many uploads and downloads at once; try again")]
+    MediaBusy,
     /// The sync token was not given out by this server, or lies ahead of it.
     #[error("the token was not given out by this server; sync again without it")]
     UnknownPosition,

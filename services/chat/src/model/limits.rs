@@ -49,3 +49,21 @@ pub const DIRECTORY_PEOPLE_MAX: usize = 50;
 
 /// Longest file name that is kept with an upload, in bytes.
 pub const FILE_NAME_BYTES_MAX: usize = 255;
+
+/// Bytes of uploads and downloads that a node holds in memory at once: 256 MiB.
+pub const MEDIA_IN_FLIGHT_BYTES_MAX: usize = 256 * MEDIA_UNIT_BYTES;
+
+/// The unit in which they are counted: 1 MiB, and each at least one.
+pub const MEDIA_UNIT_BYTES: usize = 1024 * 1024;
+
+/// After how long to try again when a node holds that many.
+pub const MEDIA_BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes that one person uploads in [`UPLOAD_PERIOD`]: 1 GiB.
+pub const UPLOADS_BYTES_MAX: i64 = 1024 * 1024 * 1024;
+
+/// The time over which their uploads are counted.
+pub const UPLOAD_PERIOD: Duration = Duration::from_secs(24 * 3600);
+
+/// After how long to try again when they have uploaded that much.
+pub const UPLOADS_WAIT: Duration = Duration::from_secs(3600);

@@ -11,6 +11,10 @@ const FIND: &str = "
     SELECT media_id, uploader, blob_id, content_type, file_name, size_bytes, created_at
     FROM chat_media WHERE media_id = $1";
 
+const UPLOADED: &str = "
+    SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) AS bytes FROM chat_media
+    WHERE uploader = $1 AND created_at > $2 AND media_id <> $3";
+
 /// An upload.
 #[derive(Debug, Clone)]
 pub(crate) struct Media {
@@ -39,6 +43,18 @@ pub(crate) async fn put(tx: &mut Tx<'_>, media: &Media) -> Result<(), StoreError
     )
     .await
     .map(drop)
+}
+
+/// Bytes that a person has uploaded since, without the upload of this id.
+pub(crate) async fn uploaded(
+    tx: &mut Tx<'_>,
+    uploader: PersonId,
+    since: Time,
+    media_id: &str,
+) -> Result<i64, StoreError> {
+    tx.query_one(UPLOADED, &[&uploader, &since, &media_id])
+        .await?
+        .get("bytes")
 }
 
 /// An upload by its id.

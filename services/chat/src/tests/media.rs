@@ -1,9 +1,12 @@
 //! Uploads and downloads.
 
 use haechi_base::limits::UPLOAD_BYTES_MAX;
-use haechi_testkit::TestStore;
+use haechi_store::{StoreError, Tx};
+use haechi_testkit::{SignedUp, TestStore};
 
 use super::{assert_matrix_error, start};
+use crate::model::limits::{MEDIA_IN_FLIGHT_BYTES_MAX, UPLOAD_PERIOD, UPLOADS_BYTES_MAX};
+use crate::store::media;
 
 const UPLOAD: &str = "/_matrix/media/v3/upload";
 
@@ -114,4 +117,59 @@ async fn uploads_have_their_limits(store: TestStore) {
     }
 }
 
-haechi_testkit::on_both_engines!(an_upload_comes_back_and_runs_nothing, uploads_have_their_limits);
+async fn a_person_uploads_so_much_a_day(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let upload = async |who: &SignedUp| {
+        let request = app.post(UPLOAD).bearer(&who.access_token);
+        request.bytes("image/png", "picture").send().await
+    };
+    let sent = upload(&minji).await.expect(200).json();
+    let uri = sent["content_uri"].as_str().unwrap();
+    let media_id = uri.rsplit_once('/').unwrap().1.to_owned();
+    let made_large = async move |tx: &mut Tx<'_>| -> Result<(), StoreError> {
+        let mut media = media::find(tx, &media_id).await?.unwrap();
+        media.size_bytes = UPLOADS_BYTES_MAX - 7;
+        media::put(tx, &media).await
+    };
+    app.context.store.write_unkeyed(made_large).await.unwrap();
+    upload(&minji).await.expect(200);
+    let refused = upload(&minji).await;
+    assert_matrix_error(&refused, 429, "M_LIMIT_EXCEEDED");
+    assert!(refused.headers.contains_key("retry-after"));
+    upload(&joon).await.expect(200);
+    app.advance(UPLOAD_PERIOD);
+    let next_day = app.sign_in(&minji.phone, None).await;
+    upload(&next_day).await.expect(200);
+}
+
+async fn a_node_holds_so_much_media_at_once(store: TestStore) {
+    let (app, chat) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let upload = async || {
+        let request = app.post(UPLOAD).bearer(&minji.access_token);
+        request.bytes("image/png", "picture").send().await
+    };
+    let sent = upload().await.expect(200).json();
+    let path = path_of(sent["content_uri"].as_str().unwrap());
+    let download = async || app.get(&path).bearer(&minji.access_token).send().await;
+    let held = chat.media_room(MEDIA_IN_FLIGHT_BYTES_MAX).unwrap();
+    for refused in [upload().await, download().await] {
+        assert_matrix_error(&refused, 503, "M_LIMIT_EXCEEDED");
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    drop(held);
+    upload().await.expect(200);
+    drop(download().await.expect(200));
+    assert!(
+        chat.media_room(MEDIA_IN_FLIGHT_BYTES_MAX).is_ok(),
+        "all room was given back"
+    );
+}
+
+haechi_testkit::on_both_engines!(
+    an_upload_comes_back_and_runs_nothing,
+    uploads_have_their_limits,
+    a_person_uploads_so_much_a_day,
+    a_node_holds_so_much_media_at_once,
+);
