@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use haechi_identity::{Identity, IdentitySettings};
 use haechi_service::Context;
+use haechi_store::{StoreError, Tx};
 use haechi_testkit::TestStore;
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::Chat;
 use crate::model::{ChatError, SyncToken};
+use crate::store::receipts::{self, Receipt};
 
 fn next(sync: &Value) -> String {
     sync["next_batch"].as_str().unwrap().to_owned()
@@ -101,6 +103,29 @@ fn a_token_from_ahead_waits_for_a_standby_to_catch_up() {
     assert_eq!(ahead.is_reached(&behind, true), Ok(false));
     assert_eq!(ahead.is_reached(&behind, false), Err(ChatError::UnknownPosition));
     assert_eq!(behind.is_reached(&behind, true), Ok(true));
+}
+
+async fn of_very_many_receipts_the_newest_are_told(store: TestStore) {
+    let (app, _) = start(store).await;
+    let person = app.sign_up("Minji").await.person_id;
+    let receipts: Vec<Receipt> = (1..=1_001)
+        .map(|position| Receipt {
+            room_id: "!room".to_owned(),
+            person,
+            kind: "m.read".to_owned(),
+            thread: position.to_string(),
+            event_id: "$event".to_owned(),
+            sent_at: app.context.now(),
+            position,
+        })
+        .collect();
+    let kept = async move |tx: &mut Tx<'_>| -> Result<Vec<Receipt>, StoreError> {
+        receipts::put(tx, &receipts.iter().collect::<Vec<_>>()).await?;
+        receipts::of_room(tx, "!room", 0, 2_000, person).await
+    };
+    let told = app.context.store.write_unkeyed(kept).await.unwrap();
+    assert_eq!(told.len(), 1_000);
+    assert!(told.iter().any(|receipt| receipt.thread == "1001"));
 }
 
 async fn an_invitation_arrives_and_ends(store: TestStore) {
@@ -417,6 +442,7 @@ async fn foreign_tokens_are_refused(store: TestStore) {
 haechi_testkit::on_both_engines!(
     a_long_poll_is_woken_by_news,
     a_long_poll_is_woken_by_another_node,
+    of_very_many_receipts_the_newest_are_told,
     an_invitation_arrives_and_ends,
     a_gap_is_told_and_can_be_read,
     unread_messages_are_counted_until_read,
