@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use haechi_base::{Secrets, SystemClock};
-use haechi_service::{CancellationToken, Context};
+use haechi_service::{CancellationToken, Cluster, Context};
 use haechi_store::{Store, StoreLimits, StoreUrl};
 
 use crate::key::master_key;
@@ -27,6 +27,7 @@ pub(crate) fn open(settings: &Settings, listen: SocketAddr) -> Result<Services> 
         server_name: settings.server_name()?.to_owned(),
         public_url: settings.public_url(listen)?,
         shutdown: CancellationToken::new(),
+        cluster: Cluster::alone(),
     };
     Services::new(context, settings)
 }

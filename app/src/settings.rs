@@ -72,6 +72,26 @@ pub(crate) struct Settings {
     #[arg(long, env = "HAECHI_BEHIND_PROXY")]
     behind_proxy: bool,
 
+    /// The site (data centre) of this node; its PostgreSQL under Patroni and its etcd carry the same name
+    #[arg(long, env = "HAECHI_SITE", value_name = "NAME")]
+    site: Option<String>,
+
+    /// The etcd of the cluster, this site's first: URL[,URL...]; with it every write is confirmed by the leader key
+    #[arg(long, env = "HAECHI_ETCD", value_name = "URLS", value_delimiter = ',')]
+    etcd: Vec<String>,
+
+    /// The name of the PostgreSQL cluster in Patroni (its scope) [default: haechi]
+    #[arg(long, env = "HAECHI_CLUSTER", value_name = "NAME")]
+    cluster: Option<String>,
+
+    /// Where other nodes reach this one [default: http:// and the address it listens on]
+    #[arg(long, env = "HAECHI_NODE_URL", value_name = "URL")]
+    node_url: Option<String>,
+
+    /// Leave a silent site to Patroni's own lease, and never take the leader key away
+    #[arg(long, env = "HAECHI_NO_DETECTOR")]
+    no_detector: bool,
+
     /// Apply missing migrations before serving; an embedded store is always migrated
     #[arg(long, env = "HAECHI_MIGRATE")]
     migrate: bool,
@@ -130,6 +150,15 @@ impl Settings {
             requests_per_second_max: self.requests_per_second_max.or(other.requests_per_second_max),
             no_rate_limits: self.no_rate_limits || other.no_rate_limits,
             behind_proxy: self.behind_proxy || other.behind_proxy,
+            site: self.site.or(other.site),
+            etcd: if self.etcd.is_empty() {
+                other.etcd
+            } else {
+                self.etcd
+            },
+            cluster: self.cluster.or(other.cluster),
+            node_url: self.node_url.or(other.node_url),
+            no_detector: self.no_detector || other.no_detector,
             migrate: self.migrate || other.migrate,
             log: self.log.or(other.log),
             log_json: self.log_json || other.log_json,

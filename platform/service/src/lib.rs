@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use haechi_base::{Clock, Secrets, Time};
+pub use haechi_cluster::Cluster;
 pub use haechi_http::ErrorStyle;
 pub use haechi_store::job::{Job, JobHandler, JobOutcome};
 use haechi_store::{Migrations, Store};
@@ -27,6 +28,8 @@ pub struct Context {
     pub public_url: String,
     /// Cancelled when the program is to end: who waits for long (a long poll) answers at once.
     pub shutdown: CancellationToken,
+    /// The other nodes, and what they tell.
+    pub cluster: Cluster,
 }
 
 impl Context {

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use haechi_base::{Clock, ManualClock, MasterKey, Secrets, SessionId, SystemClock};
-use haechi_service::{CancellationToken, Context};
+use haechi_service::{CancellationToken, Cluster, Context};
 use haechi_store::{Store, StoreLimits, StoreUrl};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -100,6 +100,7 @@ impl TestStore {
             server_name: "haechi.test".to_owned(),
             public_url: "http://haechi.test".to_owned(),
             shutdown: CancellationToken::new(),
+            cluster: Cluster::alone(),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::tree::{Manifest, Tree, line_starting};
 const RULE: &str = "arrows";
 
 /// The platform from the bottom up: each crate may use those before it.
-const PLATFORM: &[&str] = &["base", "store", "http", "service"];
+const PLATFORM: &[&str] = &["base", "store", "cluster", "http", "service"];
 
 /// Tools for tests, on top of the platform; nobody ships it.
 const TESTKIT: &str = "platform/testkit";
@@ -33,6 +33,9 @@ const TEMPLATE: &str = "xtask/template";
 
 /// The load clients write raw rows to judge the store by, and speak HTTP to the rest.
 const BENCH: &[&str] = &["platform/base", "platform/store"];
+
+/// The drill drives the program from outside, with the bench's clients.
+const DRILL: &[&str] = &["bench", "platform/base"];
 
 /// Dependencies that point the wrong way.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -82,6 +85,7 @@ fn refusal(from: &str, to: &str, is_dev: bool) -> Option<String> {
     }
     match layer {
         "app" | "tests" => None,
+        "drill" => (!DRILL.contains(&to)).then(|| format!("The drill may use {}", DRILL.join(" and "))),
         "bench" => (!BENCH.contains(&to)).then(|| format!("The bench may use {}", BENCH.join(" and "))),
         "services" => refuse_service(name, to),
         "platform" => refuse_platform(from, name, to),

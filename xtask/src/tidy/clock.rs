@@ -13,7 +13,7 @@ const RULE: &str = "clock";
 const HOME: &str = "platform/base/";
 
 /// Tests and tools for them, chores, and load clients read the machine's clock; nothing they do is kept.
-const TOOLS: &[&str] = &["platform/testkit/", "tests/", "xtask/", "bench/"];
+const TOOLS: &[&str] = &["platform/testkit/", "tests/", "xtask/", "bench/", "drill/"];
 
 /// Files that may measure how long something took by `Instant::now`, each with its reason.
 const MEASURES: &[(&str, &str)] = &[

@@ -10,7 +10,7 @@ use super::tree::Tree;
 const RULE: &str = "panics";
 
 /// Where a panic is how one stops: tools for tests, chores, load clients.
-const EXEMPT: &[&str] = &["platform/testkit/", "xtask/", "bench/", "tests/"];
+const EXEMPT: &[&str] = &["platform/testkit/", "xtask/", "bench/", "drill/", "tests/"];
 
 const METHODS: &[&str] = &["unwrap", "expect", "unwrap_err", "expect_err"];
 

@@ -1,0 +1,1 @@
+//! The drill: four data centres on this machine, real clients, one site struck, every acknowledged write read back.
