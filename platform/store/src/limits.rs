@@ -20,6 +20,8 @@ pub struct StoreLimits {
     /// How long one statement may take until PostgreSQL is taken for dead: a frozen server keeps its connections
     /// open. Migrations are not bounded by it.
     pub answer_wait: Duration,
+    /// How long a read waits for the primary of a cluster before a standby answers it.
+    pub primary_read_wait: Duration,
 }
 
 impl Default for StoreLimits {
@@ -32,6 +34,7 @@ impl Default for StoreLimits {
             connections_max: 32,
             unavailable_wait: Duration::from_secs(10),
             answer_wait: Duration::from_secs(5),
+            primary_read_wait: Duration::from_millis(600),
         }
     }
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod connect;
 mod failure;
 mod patience;
+mod primary;
 mod transaction;
 mod value;
 
@@ -25,11 +26,12 @@ use tokio_util::task::LocalPoolHandle;
 use crate::error::Failure;
 use crate::tx::Tx;
 use crate::write_key::{WriteKey, run_once};
-use crate::{StoreError, StoreLimits};
+use crate::{Leadership, StoreError, StoreLimits};
 
-use attempt::{Mode, attempt};
+use attempt::{Means, Mode, attempt};
 use connect::{Warnings, pool};
 use patience::{Attempt, until_done};
+use primary::Primary;
 pub(crate) use transaction::PostgresTransaction;
 
 /// How long reads go straight to any host after no primary could be reached.
@@ -45,7 +47,7 @@ pub(crate) struct Postgres {
 }
 
 struct Shared {
-    primary: Pool,
+    primary: Primary,
     any: Pool,
     warnings: Warnings,
     degraded: AtomicBool,
@@ -55,10 +57,14 @@ struct Shared {
 
 impl Postgres {
     /// Prepares the pools. Connects to nobody yet: a node starts even when no database can be reached.
-    pub(crate) fn open(config: &Config, limits: &StoreLimits) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        config: &Config,
+        limits: &StoreLimits,
+        leadership: Option<Arc<dyn Leadership>>,
+    ) -> Result<Self, StoreError> {
         let warnings = Warnings::default();
         let shared = Shared {
-            primary: pool(config, TargetSessionAttrs::ReadWrite, limits, &warnings)?,
+            primary: Primary::open(config, limits, &warnings, leadership)?,
             any: pool(config, TargetSessionAttrs::Any, limits, &warnings)?,
             warnings,
             degraded: AtomicBool::new(false),
@@ -106,6 +112,7 @@ impl Postgres {
         self.on_worker(move || async move {
             let patience = shared.limits.unavailable_wait;
             until_done(patience, async || {
+                shared.primary.led_by_somebody().await;
                 shared.attempt_on_primary(Mode::Write, &transaction).await
             })
             .await
@@ -154,7 +161,23 @@ impl Shared {
         F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
         E: From<StoreError>,
     {
-        attempt(&self.primary, mode, &self.limits, &self.warnings, transaction).await
+        let reign = self.primary.reign().map_err(Attempt::Failed)?;
+        let means = Means {
+            pool: &reign.pool,
+            mode,
+            limits: &self.limits,
+            warnings: &self.warnings,
+            read_wait: self.primary.is_led().then_some(self.limits.primary_read_wait),
+        };
+        let confirm = async || self.primary.confirm(&reign).await;
+        tokio::select! {
+            biased;
+            () = self.primary.end_of(&reign) => {
+                // Whether it was committed, nobody here will learn. Its connections are closed with their pool.
+                Err(Attempt::Failed(Failure::Unknown("another term of leadership began".to_owned())))
+            }
+            outcome = attempt(&means, confirm, transaction) => outcome,
+        }
     }
 
     /// Reads from the primary, and from any host when there is none. For a moment after that the primary is not
@@ -164,7 +187,7 @@ impl Shared {
         F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
         E: From<StoreError>,
     {
-        if !self.shuns_primary() {
+        if !self.shuns_primary() && !self.primary.is_silent() {
             match self.attempt_on_primary(Mode::Read, transaction).await {
                 Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) => self.lose_primary(),
                 outcome => {
@@ -173,7 +196,15 @@ impl Shared {
                 }
             }
         }
-        attempt(&self.any, Mode::Read, &self.limits, &self.warnings, transaction).await
+        self.degraded.store(true, Ordering::Relaxed);
+        let means = Means {
+            pool: &self.any,
+            mode: Mode::Read,
+            limits: &self.limits,
+            warnings: &self.warnings,
+            read_wait: None,
+        };
+        attempt(&means, async || Ok(()), transaction).await
     }
 
     fn shuns_primary(&self) -> bool {

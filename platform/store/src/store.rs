@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{StoreError, StoreLimits, StoreUrl, Tx, WriteKey};
+use crate::{Leadership, StoreError, StoreLimits, StoreUrl, Tx, WriteKey};
 
 /// One transactional store. Cheap to clone; the last clone to go closes it.
 #[derive(Clone)]
@@ -39,9 +39,23 @@ impl Store {
     /// [`StoreError::Unavailable`] when the embedded file cannot be opened. PostgreSQL is not asked yet: a node
     /// starts and waits when no database can be reached.
     pub fn open(url: &StoreUrl, limits: &StoreLimits, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Self::open_led(url, limits, clock, None)
+    }
+
+    /// As [`Store::open`], on a cluster: writes go to whom `leadership` names, and are acknowledged only once it
+    /// confirmed, after COMMIT, that this one still leads. The embedded engine has no use for it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_led(
+        url: &StoreUrl,
+        limits: &StoreLimits,
+        clock: Arc<dyn Clock>,
+        leadership: Option<Arc<dyn Leadership>>,
+    ) -> Result<Self, StoreError> {
         let engine = match url {
             StoreUrl::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, limits)?),
-            StoreUrl::Postgres(config) => Engine::Postgres(Postgres::open(config, limits)?),
+            StoreUrl::Postgres(config) => Engine::Postgres(Postgres::open(config, limits, leadership)?),
         };
         Ok(Self {
             engine: Arc::new(engine),

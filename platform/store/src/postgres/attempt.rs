@@ -21,29 +21,33 @@ pub(super) enum Mode {
     Write,
 }
 
-/// Runs a transaction once, on a connection of `pool`.
+/// With what a transaction is run once.
+pub(super) struct Means<'m> {
+    /// Where its connection comes from.
+    pub(super) pool: &'m Pool,
+    /// Whether it reads or writes.
+    pub(super) mode: Mode,
+    /// How long each step may take.
+    pub(super) limits: &'m StoreLimits,
+    /// What the servers warned of.
+    pub(super) warnings: &'m Warnings,
+    /// How long a read may take as a whole, where another host could answer it.
+    pub(super) read_wait: Option<Duration>,
+}
+
+/// Runs a transaction once. What was committed is acknowledged once `confirm` agrees.
 pub(super) async fn attempt<T, E, F>(
-    pool: &Pool,
-    mode: Mode,
-    limits: &StoreLimits,
-    warnings: &Warnings,
+    means: &Means<'_>,
+    confirm: impl AsyncFn() -> Result<(), Failure>,
     transaction: &F,
 ) -> Result<T, Attempt<E>>
 where
     F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
     E: From<StoreError>,
 {
-    let mut client = pool.get().await.map_err(|error| match error {
-        // All connections are at work: the database is there, and there is too much to do.
-        PoolError::Timeout(TimeoutType::Wait) => Attempt::Refused(
-            StoreError::TooBusy {
-                limit: limits.connections_max,
-            }
-            .into(),
-        ),
-        error => Attempt::Failed(Failure::Lost(error.to_string())),
-    })?;
-    let outcome = attempt_on(&mut client, mode, limits.answer_wait, warnings, transaction).await;
+    let read_wait = means.read_wait.filter(|_| means.mode == Mode::Read);
+    let mut client = within(read_wait, connection(means)).await?;
+    let outcome = within(read_wait, attempt_on(&mut client, means, confirm, transaction)).await;
     if let Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) = &outcome {
         // Not back into the pool: a demoted primary still answers, but can no longer write.
         drop(Object::take(client));
@@ -51,17 +55,40 @@ where
     outcome
 }
 
+async fn connection<E: From<StoreError>>(means: &Means<'_>) -> Result<Object, Attempt<E>> {
+    means.pool.get().await.map_err(|error| match error {
+        // All connections are at work: the database is there, and there is too much to do.
+        PoolError::Timeout(TimeoutType::Wait) => Attempt::Refused(
+            StoreError::TooBusy {
+                limit: means.limits.connections_max,
+            }
+            .into(),
+        ),
+        error => Attempt::Failed(Failure::Lost(error.to_string())),
+    })
+}
+
+async fn within<T, E>(
+    wait: Option<Duration>,
+    step: impl Future<Output = Result<T, Attempt<E>>>,
+) -> Result<T, Attempt<E>> {
+    let Some(wait) = wait else { return step.await };
+    let late = || Attempt::Failed(Failure::Lost("the primary did not answer in time".to_owned()));
+    timeout(wait, step).await.map_err(|_| late())?
+}
+
 async fn attempt_on<T, E, F>(
     client: &mut Object,
-    mode: Mode,
-    answer_wait: Duration,
-    warnings: &Warnings,
+    means: &Means<'_>,
+    confirm: impl AsyncFn() -> Result<(), Failure>,
     transaction: &F,
 ) -> Result<T, Attempt<E>>
 where
     F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
     E: From<StoreError>,
 {
+    let Means { mode, warnings, .. } = *means;
+    let answer_wait = means.limits.answer_wait;
     let builder = match mode {
         Mode::Read => client
             .build_transaction()
@@ -91,6 +118,9 @@ where
                 // It may be on the primary alone. Written again under its key, it waits for the standbys.
                 let reason = "a commit did not wait for its standbys".to_owned();
                 return Err(Attempt::Failed(Failure::Unknown(reason)));
+            }
+            if mode == Mode::Write {
+                confirm().await.map_err(Attempt::Failed)?;
             }
             after_commit.into_iter().for_each(|action| action());
             Ok(value)

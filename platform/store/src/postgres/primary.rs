@@ -1,0 +1,177 @@
+//! The host that writes: found among those of the URL, or told by who leads the cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use parking_lot::Mutex;
+use tokio_postgres::Config;
+use tokio_postgres::config::TargetSessionAttrs;
+
+use super::connect::{Warnings, pool};
+use crate::error::Failure;
+use crate::{Leadership, StoreError, StoreLimits, Term};
+
+/// How long one attempt at a write waits for somebody to lead. The write itself is tried again.
+const TERM_WAIT: Duration = Duration::from_millis(500);
+
+/// How the primary is known.
+pub(super) enum Primary {
+    /// One of the hosts of the URL: whichever takes writes.
+    Found(Pool),
+    /// The one that holds the leader key.
+    Led(Box<Led>),
+}
+
+/// The primaries of a cluster, one term after the other.
+pub(super) struct Led {
+    leadership: Arc<dyn Leadership>,
+    config: Config,
+    limits: StoreLimits,
+    warnings: Warnings,
+    reign: Mutex<Option<Reign>>,
+}
+
+/// Connections to the primary of one term. They are never used in another: what was begun under one leader cannot be
+/// confirmed under the next.
+#[derive(Clone)]
+pub(super) struct Reign {
+    pub(super) pool: Pool,
+    term: Option<Arc<Term>>,
+}
+
+impl Primary {
+    /// Prepares the pool, or the place for it. Connects to nobody yet.
+    pub(super) fn open(
+        config: &Config,
+        limits: &StoreLimits,
+        warnings: &Warnings,
+        leadership: Option<Arc<dyn Leadership>>,
+    ) -> Result<Self, StoreError> {
+        Ok(match leadership {
+            None => Self::Found(pool(config, TargetSessionAttrs::ReadWrite, limits, warnings)?),
+            Some(leadership) => Self::Led(Box::new(Led {
+                leadership,
+                config: config.clone(),
+                limits: limits.clone(),
+                warnings: warnings.clone(),
+                reign: Mutex::new(None),
+            })),
+        })
+    }
+
+    /// Whether it is told who leads.
+    pub(super) const fn is_led(&self) -> bool {
+        matches!(self, Self::Led(_))
+    }
+
+    /// The connections to the present primary, without waiting for one.
+    pub(super) fn reign(&self) -> Result<Reign, Failure> {
+        match self {
+            Self::Found(pool) => Ok(Reign {
+                pool: pool.clone(),
+                term: None,
+            }),
+            Self::Led(led) => led.reign(),
+        }
+    }
+
+    /// Waits, not for long, until somebody leads.
+    pub(super) async fn led_by_somebody(&self) {
+        if let Self::Led(led) = self {
+            let mut term = led.leadership.term();
+            drop(tokio::time::timeout(TERM_WAIT, term.wait_for(Option::is_some)).await);
+        }
+    }
+
+    /// Returns when the term of `reign` is over: what is under way on its connections need not be waited for.
+    pub(super) async fn end_of(&self, reign: &Reign) {
+        let (Self::Led(led), Some(term)) = (self, &reign.term) else {
+            return std::future::pending().await;
+        };
+        let mut present = led.leadership.term();
+        let ended = present
+            .wait_for(|present| present.as_ref().is_none_or(|present| present != term))
+            .await;
+        if ended.is_err() {
+            // Nobody tells any more: the program ends.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether what was committed on these connections may be acknowledged.
+    pub(super) async fn confirm(&self, reign: &Reign) -> Result<(), Failure> {
+        match (self, &reign.term) {
+            (Self::Led(led), Some(term)) => {
+                let confirmed = led.leadership.confirm(term).await;
+                confirmed
+                    .map_err(|reason| Failure::Unknown(format!("the leader was not confirmed: {reason}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether reads had better go to a standby at once.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Self::Found(_) => false,
+            Self::Led(led) => led.leadership.is_primary_silent(),
+        }
+    }
+}
+
+impl Led {
+    fn reign(&self) -> Result<Reign, Failure> {
+        let Some(term) = self.leadership.term().borrow().clone() else {
+            return Err(Failure::Lost(
+                "nobody leads the database cluster at present".to_owned(),
+            ));
+        };
+        let mut held = self.reign.lock();
+        if let Some(reign) = held.as_ref().filter(|reign| reign.term.as_ref() == Some(&term)) {
+            return Ok(reign.clone());
+        }
+        tracing::info!(primary = %term.member, revision = term.create_revision, "another term of leadership");
+        let reign = Reign {
+            pool: pool(
+                &only_at(&self.config, &term),
+                TargetSessionAttrs::ReadWrite,
+                &self.limits,
+                &self.warnings,
+            )
+            .map_err(Failure::Final)?,
+            term: Some(term),
+        };
+        if let Some(over) = held.replace(reign.clone()) {
+            over.pool.close();
+        }
+        Ok(reign)
+    }
+}
+
+/// The same database at the host of the term's primary alone.
+fn only_at(config: &Config, term: &Term) -> Config {
+    let mut only = Config::new();
+    only.host(&term.host)
+        .port(term.port)
+        .ssl_mode(config.get_ssl_mode());
+    if let Some(user) = config.get_user() {
+        only.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        only.password(password);
+    }
+    if let Some(database) = config.get_dbname() {
+        only.dbname(database);
+    }
+    if let Some(options) = config.get_options() {
+        only.options(options);
+    }
+    if let Some(wait) = config.get_connect_timeout() {
+        only.connect_timeout(*wait);
+    }
+    if let Some(silence) = config.get_tcp_user_timeout() {
+        only.tcp_user_timeout(*silence);
+    }
+    only
+}
