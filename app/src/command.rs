@@ -49,7 +49,7 @@ impl Cli {
                 Command::Serve { settings } => crate::serve::run(settings.with_file()?).await,
                 Command::Migrate { settings } => migrate::run(settings.with_file()?).await,
                 Command::Admin(admin) => admin.run().await,
-                Command::Openapi => openapi::run(),
+                Command::Openapi => openapi::run().await,
                 Command::Bench(bench) => bench.run().await,
             }
         })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use haechi_base::{Secrets, SystemClock};
+use haechi_cluster::{Etcd, PatroniLeadership};
 use haechi_service::{CancellationToken, Cluster, Context};
 use haechi_store::{Store, StoreLimits, StoreUrl};
 
@@ -16,18 +17,34 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// A setting is wrong, or the store cannot be opened.
-pub(crate) fn open(settings: &Settings, listen: SocketAddr) -> Result<Services> {
+pub(crate) async fn open(settings: &Settings, listen: SocketAddr) -> Result<Services> {
     let url: StoreUrl = settings.store().parse().context("store")?;
     let secrets = Secrets::new(master_key(settings, &url)?);
     let clock = Arc::new(SystemClock);
+    let shutdown = CancellationToken::new();
+    let leadership = leadership(settings, &shutdown).await?;
+    let asked = leadership.clone().map(|leadership| Arc::new(leadership) as _);
     let context = Context {
-        store: Store::open(&url, &StoreLimits::default(), Arc::clone(&clock) as _)?,
+        store: Store::open_led(&url, &StoreLimits::default(), Arc::clone(&clock) as _, asked)?,
         clock,
         secrets,
         server_name: settings.server_name()?.to_owned(),
         public_url: settings.public_url(listen)?,
-        shutdown: CancellationToken::new(),
+        shutdown,
         cluster: Cluster::alone(),
     };
     Services::new(context, settings)
+}
+
+/// Who leads the database cluster, where etcd was named.
+async fn leadership(settings: &Settings, shutdown: &CancellationToken) -> Result<Option<PatroniLeadership>> {
+    if settings.etcd().is_empty() {
+        return Ok(None);
+    }
+    let etcd = Etcd::new(settings.etcd()).await.context("etcd")?;
+    Ok(Some(PatroniLeadership::follow(
+        etcd,
+        settings.cluster(),
+        shutdown,
+    )))
 }

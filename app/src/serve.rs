@@ -42,7 +42,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let handle = metrics::start()?;
     let listener = listen(settings.listen()).await?;
     let address = listener.local_addr()?;
-    let services = crate::program::open(&settings, address)?;
+    let services = crate::program::open(&settings, address).await?;
     let shutdown = services.context.shutdown.clone();
     cancel_when_told(&shutdown)?;
     let routes = Routes::waiting(health::waiting());

@@ -14,6 +14,9 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 /// The name in user ids when nothing is said.
 const SERVER_NAME_DEFAULT: &str = "localhost";
 
+/// The PostgreSQL cluster's name in Patroni when nothing is said.
+const CLUSTER_DEFAULT: &str = "haechi";
+
 /// How codes reach phones when nothing is said: not at all, they are shown.
 const DEVELOPMENT: &str = "development";
 
@@ -231,6 +234,32 @@ impl Settings {
 
     pub(crate) const fn behind_proxy(&self) -> bool {
         self.behind_proxy
+    }
+
+    pub(crate) fn site(&self) -> Option<&str> {
+        self.site.as_deref()
+    }
+
+    /// The URLs of etcd's members, this site's first; none on a single database.
+    pub(crate) fn etcd(&self) -> &[String] {
+        &self.etcd
+    }
+
+    /// The scope of the PostgreSQL cluster in Patroni.
+    pub(crate) fn cluster(&self) -> &str {
+        self.cluster.as_deref().unwrap_or(CLUSTER_DEFAULT)
+    }
+
+    /// Where other nodes reach this one.
+    pub(crate) fn node_url(&self, listen: SocketAddr) -> String {
+        self.node_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{listen}"))
+    }
+
+    /// Whether this node votes on a silent site.
+    pub(crate) const fn has_detector(&self) -> bool {
+        !self.no_detector
     }
 
     /// Whether missing migrations are applied at the start.

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use haechi_base::Role;
+use haechi_continuity::model::{NewSite, SiteState};
 use haechi_http::{Caller, Peer};
 use haechi_identity::{DeviceRequest, ops};
 use haechi_store::Tx;
@@ -20,7 +21,9 @@ use crate::services::Services;
 use crate::settings::Settings;
 
 /// Routes for which nobody need sign in. A new one is written down here with a reason to be sure of.
-const PUBLIC: [&str; 4] = [
+const PUBLIC: [&str; 5] = [
+    // A client asks where else to go when its own site burns.
+    "GET /.well-known/haechi/sites",
     // The sign-in page asks what to show.
     "GET /api/identity/gateway",
     // These are the sign-in.
@@ -47,7 +50,7 @@ on_both_engines!(every_route_of_every_service_refuses);
 async fn node() -> (Router, Services, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::on_store(&format!("sqlite:{}", folder.path().join("store").display()));
-    let services = crate::program::open(&settings, settings.listen()).unwrap();
+    let services = crate::program::open(&settings, settings.listen()).await.unwrap();
     services
         .context
         .store
@@ -123,6 +126,41 @@ async fn sign_in(services: &Services, phone: &str, role: Role) -> String {
     let grant = async move |tx: &mut Tx<'_>| ops::grant_role(tx, &operator(), person, role).await;
     services.context.store.write_unkeyed(grant).await.unwrap();
     session.access_token
+}
+
+#[tokio::test]
+async fn the_web_app_may_talk_to_every_site_that_is_there_and_to_nobody_else() {
+    let (router, services, _folder) = node().await;
+    let policy_of = async || {
+        let (_, headers, _) = get(&router, "/").await;
+        headers["content-security-policy"].to_str().unwrap().to_owned()
+    };
+    assert!(policy_of().await.ends_with("connect-src 'self'"));
+    for (name, url) in [
+        ("pangyo", "https://pangyo.example"),
+        ("anyang", "http://127.0.1.2:8480"),
+    ] {
+        let new = NewSite::new(name, name, url, (37.4, 127.1)).unwrap();
+        services.continuity.add_site(&operator(), new).await.unwrap();
+    }
+    let policy = policy_of().await;
+    assert!(
+        policy.ends_with("connect-src 'self' https://pangyo.example http://127.0.1.2:8480"),
+        "{policy}"
+    );
+    let anyang = "anyang".parse().unwrap();
+    for state in [SiteState::Draining, SiteState::Retired] {
+        services
+            .continuity
+            .change_site(&operator(), &anyang, state)
+            .await
+            .unwrap();
+    }
+    assert!(
+        policy_of()
+            .await
+            .ends_with("connect-src 'self' https://pangyo.example")
+    );
 }
 
 #[tokio::test]

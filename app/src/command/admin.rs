@@ -113,7 +113,7 @@ fn operator() -> Actor {
 async fn open(settings: Settings) -> Result<Services> {
     let settings = settings.with_file()?;
     crate::log::start(&settings)?;
-    let services = crate::program::open(&settings, settings.listen())?;
+    let services = crate::program::open(&settings, settings.listen()).await?;
     if settings.migrates() {
         services.context.store.migrate(&services.migrations()).await?;
     }
