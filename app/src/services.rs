@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
 use haechi_chat::Chat;
+use haechi_continuity::Continuity;
 use haechi_identity::{CodeGateway, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook};
 use haechi_pay::Pay;
 use haechi_service::{Context, JobHandler, JobOutcome, Service};
@@ -22,6 +23,7 @@ pub(crate) struct Services {
     pub(crate) identity: Identity,
     pub(crate) chat: Chat,
     pub(crate) pay: Pay,
+    pub(crate) continuity: Continuity,
 }
 
 impl Services {
@@ -30,11 +32,13 @@ impl Services {
         let identity = Identity::new(context.clone(), identity_settings(settings)?);
         let chat = Chat::new(context.clone(), identity.clone());
         let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
+        let continuity = Continuity::new(context.clone());
         Ok(Self {
             context,
             identity,
             chat,
             pay,
+            continuity,
         })
     }
 
@@ -44,6 +48,7 @@ impl Services {
             Arc::new(self.identity.clone()),
             Arc::new(self.chat.clone()),
             Arc::new(self.pay.clone()),
+            Arc::new(self.continuity.clone()),
             // `cargo xtask new-service` adds its line above this one.
         ]
     }

@@ -25,7 +25,7 @@ pub(crate) fn router(services: &Services, settings: &Settings, handle: Prometheu
         .merge(documents::router(&document))
         .merge(health::router(services.context.store.clone()))
         .merge(metrics::guarded(handle))
-        .fallback(web::asset);
+        .fallback(web::fallback(services.continuity.clone()));
     layers(routes, &limits, Arc::new(services.identity.clone()), styles)
 }
 

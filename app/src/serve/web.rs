@@ -5,17 +5,20 @@ use std::borrow::Cow;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use haechi_continuity::Continuity;
 use haechi_http::Problem;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-/// What the web app may load: only what comes from here. Photos and recordings are shown from blobs that it
-/// fetched. No script and no style stands in a page, so none that was smuggled into one runs.
+/// What the web app may load: only what comes from here, and calls to the other sites besides. Photos and
+/// recordings are shown from blobs that it fetched. No script and no style stands in a page, so none that was
+/// smuggled into one runs. What may be called follows.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
-    media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    media-src 'self' blob:; font-src 'self'; manifest-src 'self'; worker-src 'self'; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'; connect-src 'self'";
 
 /// The files that `npm run build` made. A debug build reads them at run time.
 #[derive(RustEmbed)]
@@ -26,8 +29,35 @@ struct Assets;
 /// Paths under which there are no pages: an unknown address there is a 404 with a problem.
 const NO_PAGES: [&str; 5] = ["/api/", "/_matrix/", "/.well-known/", "/health/", "/assets/"];
 
+/// Answers what no route does: see [`asset`].
+pub(super) fn fallback(
+    continuity: Continuity,
+) -> impl Fn(Request) -> BoxFuture<'static, Response> + Clone + Send + Sync + 'static {
+    move |request| {
+        let continuity = continuity.clone();
+        Box::pin(async move {
+            let mut response = asset(request);
+            if response.headers().contains_key(ETAG) {
+                let policy = policy(&continuity.site_urls().await);
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+            }
+            response
+        })
+    }
+}
+
+/// The policy of the web app's files: it changes over to another site when its own does not answer.
+fn policy(site_urls: &[String]) -> HeaderValue {
+    let mut text = POLICY.to_owned();
+    for url in site_urls {
+        text.push(' ');
+        text.push_str(url);
+    }
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(POLICY))
+}
+
 /// A file of the web app, or its first page for every address that the app itself understands.
-pub(super) async fn asset(request: Request) -> Response {
+fn asset(request: Request) -> Response {
     let path = request.uri().path();
     if !matches!(*request.method(), Method::GET | Method::HEAD)
         || NO_PAGES.iter().any(|start| path.starts_with(start))
@@ -74,7 +104,6 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     for (name, value) in [(CONTENT_TYPE, kind), (ETAG, tag)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

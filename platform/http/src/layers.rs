@@ -3,6 +3,8 @@
 //! One hand-written layer does nearly all of it, because each tower layer in between costs a boxed future and
 //! a clone of the request's parts; under load that is what a request spends its time on.
 
+mod browsers;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use haechi_base::{SessionId, random};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tracing::Instrument;
@@ -100,10 +102,17 @@ async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Nex
     let style = guard.style(request.uri());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = guard.answer(request, route.as_ref(), next).instrument(span).await;
-
+    let is_open = browsers::may_call(request.uri());
+    let mut response = if is_open && method == Method::OPTIONS {
+        browsers::preflight()
+    } else {
+        guard.answer(request, route.as_ref(), next).instrument(span).await
+    };
     if let Some(style) = style {
         restyle(&mut response, style);
+    }
+    if is_open {
+        browsers::allow(response.headers_mut());
     }
     finish_headers(response.headers_mut(), id, guard.limits.https_only);
     record(&method, route.as_ref(), response.status(), started.elapsed());
@@ -226,7 +235,7 @@ fn finish_headers(headers: &mut HeaderMap, id: HeaderValue, https_only: bool) {
         .or_insert(HeaderValue::from_static("no-store"));
 }
 
-fn record(method: &http::Method, route: Option<&MatchedPath>, status: StatusCode, elapsed: Duration) {
+fn record(method: &Method, route: Option<&MatchedPath>, status: StatusCode, elapsed: Duration) {
     // A path of no route is anybody's invention: it must not become a label.
     let route = route.map_or("none", MatchedPath::as_str);
     tracing::debug!(%method, route, status = status.as_u16(), ?elapsed, "answered");
@@ -238,7 +247,7 @@ fn record(method: &http::Method, route: Option<&MatchedPath>, status: StatusCode
     metrics::histogram!("http_request_duration_seconds", labels.as_slice()).record(elapsed.as_secs_f64());
 }
 
-fn method_label(method: &http::Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "POST" => "POST",

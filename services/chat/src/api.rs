@@ -2,7 +2,6 @@
 
 mod account;
 mod account_data;
-mod cors;
 mod direct;
 mod discovery;
 mod error;
@@ -24,7 +23,6 @@ use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, any, on};
 use haechi_service::OpenApiRouter;
 use utoipa_axum::routes;
@@ -74,8 +72,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         .into_iter()
         .fold(Router::new(), Router::merge)
         .route("/_matrix/{*rest}", any(unrecognized))
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(cors::allow_browsers));
+        .method_not_allowed_fallback(wrong_method);
     own.merge(OpenApiRouter::from(matrix)).with_state(chat)
 }
 

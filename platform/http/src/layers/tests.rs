@@ -45,6 +45,7 @@ fn app(limits: &HttpLimits) -> Router {
             "/echo",
             post(async |Json(value): Json<serde_json::Value>| Json(value)),
         )
+        .route("/api/echo", post(async |_: SignedIn| "echo"))
         .route("/other/me", get(async |_: SignedIn| "me"))
         .route("/panic", get(async || if true { panic!("no") } else { "" }))
         .route(
@@ -205,4 +206,43 @@ async fn strangers_are_counted_by_address_and_a_bad_token_does_not_help() {
         statuses.push(send(&app, from("10.0.0.1", "good")).await.0.status().as_u16());
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+#[tokio::test]
+async fn pages_of_any_origin_may_call_what_is_no_page() {
+    let limits = HttpLimits {
+        stranger_rate: Some(Rate::new(1, 1)),
+        ..HttpLimits::default()
+    };
+    let app = app(&limits);
+    for _ in 0..3 {
+        let asked = Request::options("/api/echo")
+            .header("origin", "https://anyang.example")
+            .header("access-control-request-method", "POST");
+        let (response, _) = send(&app, asked).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let headers = response.headers()["access-control-allow-headers"]
+            .to_str()
+            .unwrap();
+        for needed in ["Authorization", "Content-Type", "Idempotency-Key"] {
+            assert!(headers.contains(needed), "{headers}");
+        }
+        let methods = response.headers()["access-control-allow-methods"]
+            .to_str()
+            .unwrap();
+        assert!(methods.contains("PUT") && methods.contains("PATCH"), "{methods}");
+    }
+    // A refusal, also one of the layers themselves, can be read by the page too.
+    for status in [401, 429] {
+        let (response, _) = send(&app, Request::post("/api/echo")).await;
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let exposed = response.headers()["access-control-expose-headers"]
+            .to_str()
+            .unwrap();
+        assert!(exposed.contains("Retry-After"), "{exposed}");
+    }
+    let (response, _) = send(&app, Request::get("/open")).await;
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
 }

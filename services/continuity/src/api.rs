@@ -1,0 +1,45 @@
+//! The routes of continuity: the sites for everybody, and what staff sees and does.
+
+mod site;
+
+use haechi_http::Problem;
+use haechi_service::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Continuity;
+use crate::model::SiteRefusal;
+use crate::ops::ContinuityError;
+
+/// The table of contents.
+pub(crate) fn routes(continuity: Continuity) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(site::list_for_clients))
+        .with_state(continuity)
+}
+
+impl From<ContinuityError> for Problem {
+    fn from(error: ContinuityError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ContinuityError::NotAllowed => Self::forbidden("administrators-only", detail),
+            ContinuityError::Site(refusal) => refused(&refusal, detail),
+            ContinuityError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn refused(refusal: &SiteRefusal, detail: String) -> Problem {
+    match refusal {
+        SiteRefusal::Name => Problem::unprocessable("site-name", detail),
+        SiteRefusal::Title => Problem::unprocessable("site-title", detail),
+        SiteRefusal::Url => Problem::unprocessable("site-url", detail),
+        SiteRefusal::Place => Problem::unprocessable("site-place", detail),
+        SiteRefusal::TooMany => Problem::conflict("too-many-sites", detail),
+        SiteRefusal::NameTaken(_) => Problem::conflict("site-name-taken", detail),
+        SiteRefusal::UrlTaken { .. } => Problem::conflict("site-url-taken", detail),
+        SiteRefusal::NoSuchSite(_) => Problem::not_found("no-such-site", detail),
+        SiteRefusal::Retired(_) => Problem::conflict("site-retired", detail),
+        SiteRefusal::NotDrained(_) => Problem::conflict("site-not-drained", detail),
+        SiteRefusal::LastActive(_) => Problem::conflict("last-active-site", detail),
+    }
+}

@@ -1,0 +1,90 @@
+//! The verbs of continuity: register, drain, return and retire a site.
+
+use haechi_base::{Actor, Role, Time};
+use haechi_store::{StoreError, Tx};
+use thiserror::Error;
+
+use crate::model::{NewSite, Site, SiteName, SiteRefusal, SiteState, check_change, check_new};
+use crate::store;
+
+/// Why something was not done. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ContinuityError {
+    /// Only staff may.
+    #[error("only an administrator may do this")]
+    NotAllowed,
+    /// The rules about sites say no.
+    #[error(transparent)]
+    Site(#[from] SiteRefusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Every site, in the order they were registered, retired ones too.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn all_sites(tx: &mut Tx<'_>) -> Result<Vec<Site>, StoreError> {
+    store::all_sites(tx).await
+}
+
+/// Registers a site: it works from now on.
+///
+/// # Errors
+/// [`ContinuityError`].
+pub async fn add_site(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    new: &NewSite,
+    now: Time,
+) -> Result<Site, ContinuityError> {
+    authorise(actor)?;
+    check_new(new, &store::all_sites(tx).await?)?;
+    let site = Site {
+        name: new.name.clone(),
+        title: new.title.clone(),
+        url: new.url.clone(),
+        latitude: new.latitude,
+        longitude: new.longitude,
+        state: SiteState::Active,
+        capacity: new.capacity,
+        created_at: now,
+        state_since: now,
+    };
+    store::insert_site(tx, &site).await?;
+    Ok(site)
+}
+
+/// Wishes a site into a state. What was wished before is wished again without a change. The rest follows from the
+/// wish: nodes look at it, and a job moves what must move.
+///
+/// # Errors
+/// [`ContinuityError`].
+pub async fn change_site(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    name: &SiteName,
+    to: SiteState,
+    now: Time,
+) -> Result<Site, ContinuityError> {
+    authorise(actor)?;
+    let sites = store::all_sites(tx).await?;
+    let site = check_change(name, to, &sites)?;
+    if site.state == to {
+        return Ok(site.clone());
+    }
+    store::set_state(tx, name, to, now).await?;
+    Ok(Site {
+        state: to,
+        state_since: now,
+        ..site.clone()
+    })
+}
+
+fn authorise(actor: &Actor) -> Result<(), ContinuityError> {
+    if actor.role == Role::Administrator {
+        return Ok(());
+    }
+    Err(ContinuityError::NotAllowed)
+}
