@@ -2,6 +2,7 @@
 
 mod admin;
 mod bench;
+mod drill;
 mod migrate;
 mod openapi;
 
@@ -38,6 +39,8 @@ enum Command {
     Openapi,
     /// Measure what this machine carries: a server of its own, many clients over HTTP
     Bench(bench::Bench),
+    /// Burn a data centre: four on this machine, real clients, and every acknowledged write read back
+    Drill(drill::Drill),
 }
 
 impl Cli {
@@ -51,6 +54,7 @@ impl Cli {
                 Command::Admin(admin) => admin.run().await,
                 Command::Openapi => openapi::run().await,
                 Command::Bench(bench) => bench.run().await,
+                Command::Drill(drill) => drill.run().await,
             }
         })
     }
