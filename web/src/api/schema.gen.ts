@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/.well-known/haechi/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sites of this program. A client keeps them, and changes over to the next one when its own does not answer. */
+        get: operations["list_sites_for_clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/direct": {
         parameters: {
             query?: never;
@@ -545,6 +562,33 @@ export interface components {
             /** @description The name a new person goes by. Ignored for a person who is known. */
             display_name?: string | null;
         };
+        /** @description A site, as everybody may know it. */
+        SiteDocument: {
+            name: components["schemas"]["SiteName"];
+            title: string;
+            /** @description Scheme, host and port, without a slash at the end. */
+            url: string;
+            /** Format: double */
+            latitude: number;
+            /** Format: double */
+            longitude: number;
+            /** @description A client leaves a draining site when it can. */
+            state: components["schemas"]["SiteState"];
+        };
+        /** @description The name of a site, which its etcd member and its PostgreSQL under Patroni carry too: `pangyo`. */
+        SiteName: string;
+        /**
+         * @description What is wished of a site.
+         * @enum {string}
+         */
+        SiteState: "active" | "draining" | "retired";
+        /** @description The sites that a client may go to. */
+        SitesDocument: {
+            /** @description The site that answers; null on a machine that stands alone. */
+            here?: string | null;
+            /** @description All that are not retired, in the order they were registered. Empty on a machine that stands alone. */
+            sites: components["schemas"]["SiteDocument"][];
+        };
         /**
          * Format: int64
          * @description A moment: microseconds since 1970-01-01T00:00:00Z, without leap seconds.
@@ -598,6 +642,25 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_sites_for_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitesDocument"];
+                };
+            };
+        };
+    };
     open_direct: {
         parameters: {
             query?: never;
