@@ -31,7 +31,7 @@ pub(crate) async fn open(settings: &Settings, listen: SocketAddr) -> Result<Serv
         server_name: settings.server_name()?.to_owned(),
         public_url: settings.public_url(listen)?,
         shutdown,
-        cluster: Cluster::alone(),
+        cluster: Cluster::of_site(settings.site().map(str::to_owned), leadership),
     };
     Services::new(context, settings)
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use haechi_service::CancellationToken;
+use haechi_cluster::detector::{self, DetectorSettings};
+use haechi_service::{CancellationToken, Context};
 use haechi_store::StoreError;
 use haechi_store::job::JobRunner;
 use tokio::net::TcpListener;
@@ -44,6 +45,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let address = listener.local_addr()?;
     let services = crate::program::open(&settings, address).await?;
     let shutdown = services.context.shutdown.clone();
+    watch_primary(&settings, &services.context);
     cancel_when_told(&shutdown)?;
     let routes = Routes::waiting(health::waiting());
     let mut serving = JoinSet::new();
@@ -77,6 +79,19 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     serving.join_all().await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Watches the primary's site, where this node knows its own and etcd was named.
+fn watch_primary(settings: &Settings, context: &Context) {
+    let (Some(leadership), Some(site)) = (context.cluster.leadership(), context.cluster.site()) else {
+        return;
+    };
+    let detector = DetectorSettings {
+        site: site.to_owned(),
+        votes: settings.has_detector(),
+        may_vote: Box::new(|| true),
+    };
+    detector::start(leadership.clone(), detector, &context.shutdown);
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
