@@ -80,7 +80,10 @@ impl Cluster {
     /// All nodes, this one first; none for a node that has no others.
     #[must_use]
     pub fn nodes(&self) -> Vec<SeenNode> {
-        self.joined.as_ref().map(|joined| joined.nodes()).unwrap_or_default()
+        self.joined
+            .as_ref()
+            .map(|joined| joined.nodes())
+            .unwrap_or_default()
     }
 
     /// The routes by which other nodes reach this one, to be put beside those for people and outside their layers.
@@ -159,11 +162,11 @@ impl Cluster {
         listener: impl Fn(T) + Send + Sync + 'static,
     ) {
         let Some(joined) = &self.joined else { return };
-        let read = move |from: NodeId, payload: &serde_json::value::RawValue| {
-            match serde_json::from_str(payload.get()) {
-                Ok(payload) => listener(payload),
-                Err(error) => tracing::warn!(%from, %error, topic, "a hint is not understood"),
-            }
+        let read = move |from: NodeId, payload: &serde_json::value::RawValue| match serde_json::from_str(
+            payload.get(),
+        ) {
+            Ok(payload) => listener(payload),
+            Err(error) => tracing::warn!(%from, %error, topic, "a hint is not understood"),
         };
         joined.hints.listen(topic, Arc::new(read));
     }

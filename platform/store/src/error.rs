@@ -1,9 +1,10 @@
 //! What can go wrong in the store, by what the caller can do about it.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a transaction has no result. Nothing of it was kept, but for [`StoreError::Unknown`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum StoreError {
     /// Another transaction came first, again and again until the bound on retries was reached.
     #[error("other transactions came first {attempts} times in a row")]
