@@ -9,7 +9,7 @@ export const openApi = createClient<paths>({ baseUrl: origin(), fetch: (request)
 /** For what a person who is signed in may do. */
 export const api = createClient<paths>({ baseUrl: origin(), fetch: (request) => reachSignedIn(request) });
 
-/** Where the server is. One place, so that several data centres can be known here later. */
+/** The origin requests are written for; `reach` sends them to the site that serves now. */
 export function origin(): string {
   return globalThis.location?.origin ?? 'http://localhost';
 }

@@ -48,6 +48,16 @@ async function load(address: string): Promise<Blob> {
   }
   const [server = '', id = ''] = address.slice('mxc://'.length).split('/');
   const path = `/_matrix/client/v1/media/download/${encodeURIComponent(server)}/${encodeURIComponent(id)}`;
+  try {
+    return await fetchMedia(path);
+  } catch (error) {
+    // The site died with the file half way: the next one has it too.
+    if (error instanceof Refused || error instanceof Unreachable) throw error;
+    return fetchMedia(path);
+  }
+}
+
+async function fetchMedia(path: string): Promise<Blob> {
   const response = await reachSignedIn(path);
   if (!response.ok) throw new Refused(response.status, 'media', 'The file cannot be loaded');
   return response.blob();

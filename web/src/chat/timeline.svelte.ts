@@ -1,6 +1,7 @@
 /** One open chat: its messages (from the cache at once, then live), with what still waits in the outbox. */
 import type { Room } from 'matrix-js-sdk';
 import { readCache, writeCache } from '../cache/database';
+import { changeover } from '../net/changeover.svelte';
 import { reachability } from '../net/reachability.svelte';
 import type { OutboxEntry } from '../outbox/entry';
 import { outbox } from '../outbox/outbox.svelte';
@@ -124,11 +125,15 @@ function isEchoed(entry: OutboxEntry, known: Set<string>): boolean {
 /** Money on its way is followed by its sheet; in the chat it shows when it has to wait or was refused. */
 function isShown(entry: OutboxEntry): boolean {
   if (entry.kind !== 'transfer') return true;
-  return entry.state === 'failed' || (entry.state === 'waiting' && !reachability.reachable);
+  return entry.state === 'failed' || (entry.state === 'waiting' && !canWrite());
+}
+
+function canWrite(): boolean {
+  return reachability.reachable && !changeover.writesWait;
 }
 
 function asMessage(entry: OutboxEntry): Message {
-  const state = entry.state === 'failed' ? 'failed' : reachability.reachable ? 'sending' : 'waiting';
+  const state = entry.state === 'failed' ? 'failed' : canWrite() ? 'sending' : 'waiting';
   return {
     id: entry.id,
     transactionId: entry.id,

@@ -3,6 +3,9 @@ export const en = {
   'app.name': 'Haechi',
   'app.tagline': 'Messages, money and everything else, kept by those who use it.',
   'app.away': 'You can read; what you write is sent when we are back.',
+  'app.detour':
+    'One of our data centres does not answer. You are connected through {site}; nothing you sent is lost.',
+  'app.writesWait': 'You can read everything. What you send is kept here, and goes out in a moment.',
   'app.skip': 'Skip to content',
   'app.notLoaded': 'This part of the app is not on this device yet. It loads when we are back.',
 

@@ -5,6 +5,9 @@ export const ko: Record<StringKey, string> = {
   'app.name': '해치',
   'app.tagline': '메시지와 돈, 그리고 모든 것. 쓰는 사람이 지킵니다.',
   'app.away': '지금은 읽기만 할 수 있어요. 쓴 내용은 연결되면 바로 보내 드려요.',
+  'app.detour':
+    '데이터 센터 한 곳이 응답하지 않아요. 지금은 {site} 데이터 센터에 연결되어 있고, 보낸 내용은 안전해요.',
+  'app.writesWait': '읽기는 모두 할 수 있어요. 보낸 내용은 잘 두었다가 곧 보내 드려요.',
   'app.skip': '본문으로 건너뛰기',
   'app.notLoaded': '이 화면은 아직 기기에 없어요. 연결되면 불러올게요.',
 

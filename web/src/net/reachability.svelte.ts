@@ -1,7 +1,9 @@
 /**
- * Whether the server can be reached, as seen by the requests the app makes. While it cannot, a small probe asks
+ * Whether any site can be reached, as seen by the requests the app makes. While none can, a small probe asks
  * again with growing pauses; everything that waits for the server subscribes with `whenBack`.
  */
+import { changeover } from './changeover.svelte';
+
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -26,7 +28,7 @@ class Reachability {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** A request was not answered. */
+  /** A request was answered by no site. */
   lost(): void {
     if (this.reachable) {
       this.reachable = false;
@@ -52,13 +54,8 @@ class Reachability {
 
   async #probe(): Promise<void> {
     if (this.reachable) return;
-    try {
-      const answer = await fetch('/health/ready', { cache: 'no-store', signal: AbortSignal.timeout(5_000) });
-      if (answer.status < 502) return this.answered();
-    } catch {
-      // Still away: ask again later.
-    }
-    this.#probeLater();
+    if (await changeover.findAny()) this.answered();
+    else this.#probeLater();
   }
 }
 
