@@ -12,7 +12,7 @@ use super::harness::{count, create, limits, new_postgres_database};
 use crate::{Store, StoreError, StoreLimits, Tx};
 
 /// A proxy whose connections freeze when `freeze` turns true; those that come afterwards work.
-async fn freezing_proxy(server: String, mut freeze: watch::Receiver<bool>) -> u16 {
+pub(super) async fn freezing_proxy(server: String, mut freeze: watch::Receiver<bool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -1,0 +1,223 @@
+//! A store on a cluster: writes go to whoever leads, and are acknowledged once it is confirmed that it still does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use haechi_base::SystemClock;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::frozen::freezing_proxy;
+use super::harness::{count, create, limits, new_postgres_database};
+use crate::{Leadership, Store, StoreError, StoreLimits, Term, Tx, WriteKey};
+
+/// Leadership as a test says it is.
+struct Told {
+    term: watch::Sender<Option<Arc<Term>>>,
+    /// How many confirmations are refused before one is given.
+    refused: AtomicU32,
+    asked: AtomicU32,
+    is_silent: AtomicBool,
+}
+
+impl Leadership for Told {
+    fn term(&self) -> watch::Receiver<Option<Arc<Term>>> {
+        self.term.subscribe()
+    }
+
+    fn confirm<'a>(&'a self, term: &'a Term) -> BoxFuture<'a, Result<(), String>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let refuses = |left: u32| left.checked_sub(1);
+        let is_refused = self
+            .refused
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuses)
+            .is_ok();
+        let is_over = self.term.borrow().as_deref() != Some(term);
+        Box::pin(async move {
+            if is_refused || is_over {
+                Err("the term is over".to_owned())
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    fn is_primary_silent(&self) -> bool {
+        self.is_silent.load(Ordering::SeqCst)
+    }
+}
+
+/// A database, who leads it, and a store on it.
+struct Led {
+    store: Store,
+    told: Arc<Told>,
+    server: String,
+    port: u16,
+}
+
+fn term_at(port: u16, create_revision: i64) -> Option<Arc<Term>> {
+    Some(Arc::new(Term {
+        member: "pangyo".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port,
+        lease: create_revision,
+        create_revision,
+    }))
+}
+
+async fn led(limits: &StoreLimits) -> Led {
+    let direct = new_postgres_database().await;
+    let server = direct
+        .split_once('@')
+        .unwrap()
+        .1
+        .split_once('/')
+        .unwrap()
+        .0
+        .to_owned();
+    let port = server.rsplit_once(':').unwrap().1.parse().unwrap();
+    let told = Arc::new(Told {
+        term: watch::Sender::new(term_at(port, 1)),
+        refused: AtomicU32::new(0),
+        asked: AtomicU32::new(0),
+        is_silent: AtomicBool::new(false),
+    });
+    let leadership = Arc::clone(&told) as Arc<dyn Leadership>;
+    let store = Store::open_led(
+        &direct.parse().unwrap(),
+        limits,
+        Arc::new(SystemClock),
+        Some(leadership),
+    )
+    .unwrap();
+    store.migrate(&[]).await.unwrap();
+    create(&store, "CREATE TABLE note (id BIGINT PRIMARY KEY NOT NULL)").await;
+    told.asked.store(0, Ordering::SeqCst);
+    Led {
+        store,
+        told,
+        server,
+        port,
+    }
+}
+
+/// Adds one note, with the next number, under a key.
+async fn add(store: &Store) -> Result<i64, StoreError> {
+    store
+        .write(WriteKey::fresh(), async |tx: &mut Tx<'_>| {
+            let next = "SELECT CAST(COALESCE(MAX(id), 0) + 1 AS BIGINT) AS id FROM note";
+            let id: i64 = tx.query_one(next, &[]).await?.get("id")?;
+            tx.execute("INSERT INTO note VALUES ($1)", &[&id]).await?;
+            Ok(id)
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_write_that_is_not_confirmed_is_asked_for_again_and_done_once() {
+    let Led { store, told, .. } = led(&limits()).await;
+    told.refused.store(2, Ordering::SeqCst);
+    assert_eq!(add(&store).await, Ok(1));
+    assert_eq!(told.asked.load(Ordering::SeqCst), 3);
+    assert_eq!(count(&store, "note").await, 1);
+}
+
+#[tokio::test]
+async fn a_write_that_is_never_confirmed_is_not_acknowledged_and_tells_nobody() {
+    let hurried = StoreLimits {
+        unavailable_wait: Duration::from_millis(300),
+        ..limits()
+    };
+    let Led { store, told, .. } = led(&hurried).await;
+    told.refused.store(u32::MAX, Ordering::SeqCst);
+    let has_told = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&has_told);
+    let written: Result<(), StoreError> = store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| {
+            let tells = Arc::clone(&tells);
+            tx.after_commit(move || tells.store(true, Ordering::SeqCst));
+            tx.execute(
+                "INSERT INTO note VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 1",
+                &[],
+            )
+            .await
+            .map(drop)
+        })
+        .await;
+    assert!(matches!(written, Err(StoreError::Unknown(_))), "{written:?}");
+    assert!(!has_told.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_write_on_a_silent_primary_goes_on_under_the_next_leader_at_once() {
+    let Led {
+        store,
+        told,
+        server,
+        port,
+    } = led(&limits()).await;
+    let (freeze, frozen) = watch::channel(false);
+    let through_proxy = freezing_proxy(server, frozen).await;
+    told.term.send_replace(term_at(through_proxy, 2));
+    assert_eq!(add(&store).await, Ok(1));
+
+    freeze.send_replace(true);
+    let begun = Instant::now();
+    let writing = tokio::spawn({
+        let store = store.clone();
+        async move { add(&store).await }
+    });
+    // It has reached the frozen server once no connection of the pool is idle: it never answers there.
+    tokio::task::yield_now().await;
+    told.term.send_replace(term_at(port, 3));
+    assert_eq!(writing.await.unwrap(), Ok(2));
+    assert!(
+        begun.elapsed() < limits().answer_wait,
+        "it waited for the silent server"
+    );
+    assert_eq!(count(&store, "note").await, 2);
+}
+
+#[tokio::test]
+async fn while_nobody_leads_writes_wait_and_reads_go_on() {
+    let Led {
+        store, told, port, ..
+    } = led(&limits()).await;
+    assert_eq!(add(&store).await, Ok(1));
+    told.term.send_replace(None);
+    assert_eq!(count(&store, "note").await, 1);
+    assert!(store.is_degraded());
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { add(&store).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    told.term.send_replace(term_at(port, 2));
+    assert_eq!(waiting.await.unwrap(), Ok(2));
+}
+
+#[tokio::test]
+async fn a_read_does_not_wait_for_a_primary_that_is_silent() {
+    let Led {
+        store, told, server, ..
+    } = led(&limits()).await;
+    let (freeze, frozen) = watch::channel(false);
+    told.term
+        .send_replace(term_at(freezing_proxy(server, frozen).await, 2));
+    assert_eq!(add(&store).await, Ok(1));
+    freeze.send_replace(true);
+
+    // Not noticed yet: the read waits a moment for the primary, then a standby answers it.
+    let begun = Instant::now();
+    assert_eq!(count(&store, "note").await, 1);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(store.is_degraded());
+
+    told.is_silent.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    assert_eq!(count(&store, "note").await, 1);
+    assert!(begun.elapsed() < limits().primary_read_wait);
+}
