@@ -1,11 +1,12 @@
 //! One client: a kept-alive HTTP/1.1 connection with one request under way.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -29,6 +30,52 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body's bytes.
     pub body: Bytes,
+    /// After how long the server asks to be asked again (RFC 9110, "Retry-After", in seconds).
+    pub retry_after: Option<Duration>,
+}
+
+/// A request that can be sent several times, to one server after the other.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The path with its query.
+    pub path: String,
+    /// The body; empty for none.
+    pub body: Bytes,
+    /// What the body is.
+    pub content_type: HeaderValue,
+    /// The idempotency key, the same each time.
+    pub idempotency_key: Option<HeaderValue>,
+}
+
+impl Call {
+    /// Asks with GET.
+    #[must_use]
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::with_body(Method::GET, path, Bytes::new())
+    }
+
+    /// Sends JSON.
+    #[must_use]
+    pub fn with_body(method: Method, path: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body: body.into(),
+            content_type: HeaderValue::from_static("application/json"),
+            idempotency_key: None,
+        }
+    }
+
+    /// The same under an idempotency key.
+    ///
+    /// # Errors
+    /// The key is no header value.
+    pub fn keyed(mut self, key: &str) -> Result<Self> {
+        self.idempotency_key = Some(HeaderValue::from_str(key)?);
+        Ok(self)
+    }
 }
 
 impl Answer {
@@ -91,12 +138,18 @@ impl Client {
         Ok(())
     }
 
+    /// Whether the server has closed the connection.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
     /// Asks with GET.
     ///
     /// # Errors
     /// The connection broke.
     pub async fn get(&mut self, path: &str) -> Result<Answer> {
-        self.send(Method::GET, path, Bytes::new(), None).await
+        self.call(&Call::get(path)).await
     }
 
     /// Sends JSON with POST.
@@ -104,7 +157,8 @@ impl Client {
     /// # Errors
     /// The connection broke.
     pub async fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {
-        self.send(Method::POST, path, body.to_string().into(), None).await
+        self.call(&Call::with_body(Method::POST, path, body.to_string()))
+            .await
     }
 
     /// Sends JSON with PUT.
@@ -112,7 +166,7 @@ impl Client {
     /// # Errors
     /// The connection broke.
     pub async fn put(&mut self, path: &str, body: Bytes) -> Result<Answer> {
-        self.send(Method::PUT, path, body, None).await
+        self.call(&Call::with_body(Method::PUT, path, body)).await
     }
 
     /// Sends JSON with POST under an idempotency key.
@@ -120,39 +174,47 @@ impl Client {
     /// # Errors
     /// The connection broke.
     pub async fn post_once(&mut self, path: &str, key: &str, body: Bytes) -> Result<Answer> {
-        self.send(Method::POST, path, body, Some(HeaderValue::from_str(key)?))
+        self.call(&Call::with_body(Method::POST, path, body).keyed(key)?)
             .await
     }
 
-    async fn send(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        idempotency_key: Option<HeaderValue>,
-    ) -> Result<Answer> {
+    /// Sends any request.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn call(&mut self, call: &Call) -> Result<Answer> {
         let mut request = Request::builder()
-            .method(method)
-            .uri(path)
+            .method(call.method.clone())
+            .uri(call.path.as_str())
             .header(HOST, &self.host);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        if let Some(key) = idempotency_key {
+        if let Some(key) = &call.idempotency_key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        if !call.body.is_empty() {
+            request = request.header(CONTENT_TYPE, &call.content_type);
         }
         self.connection.ready().await?;
         let response = self
             .connection
-            .send_request(request.body(Full::new(body))?)
+            .send_request(request.body(Full::new(call.body.clone()))?)
             .await?;
         let status = response.status();
+        let retry_after = retry_after(response.headers());
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, body })
+        Ok(Answer {
+            status,
+            body,
+            retry_after,
+        })
     }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 async fn open(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {

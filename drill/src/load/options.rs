@@ -94,6 +94,8 @@ pub struct LoadOptions {
     pub administrator: Administrator,
     /// How long a chat or pay client waits after an acknowledgement before it sends again.
     pub pause: Duration,
+    /// How long the others (refreshes, media, readers) wait after an answer before they ask again.
+    pub slow_pause: Duration,
 }
 
 impl LoadOptions {
@@ -104,6 +106,7 @@ impl LoadOptions {
             clients: Clients::default(),
             administrator,
             pause: Duration::ZERO,
+            slow_pause: Duration::from_millis(100),
         }
     }
 }
@@ -134,4 +137,6 @@ pub struct SiteLive {
     pub since_answered: Option<Duration>,
     /// The longest it was silent since the strike, while clients asked it.
     pub stall: Duration,
+    /// Whether it says that it is ready.
+    pub is_ready: bool,
 }
