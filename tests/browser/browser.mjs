@@ -21,8 +21,8 @@ export async function step(name, work) {
 }
 
 /** Asks `look` until it says something true. */
-export async function until(what, look) {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until(what, look, patienceMs = PATIENCE_MS) {
+  const deadline = Date.now() + patienceMs;
   let last;
   while (Date.now() < deadline) {
     try {
@@ -34,7 +34,7 @@ export async function until(what, look) {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`waited ${PATIENCE_MS} ms for: ${what} (last: ${last})`);
+  throw new Error(`waited ${patienceMs} ms for: ${what} (last: ${last})`);
 }
 
 export function same(what, found, wanted) {

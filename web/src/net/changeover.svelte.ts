@@ -12,8 +12,8 @@ const PROBE_PATH = '/.well-known/haechi/sites';
 const PROBE_PATIENCE_MS = 1_500;
 /** How long a request may be without an answer before its site is probed. Together: a silent site costs 2.5 s. */
 const PROBE_AFTER_MS = 1_000;
-/** The same for a long poll, which is quiet by its nature. */
-const PROBE_LONG_POLL_AFTER_MS = 10_000;
+/** The same for a long poll, which is quiet by its nature: seldom enough to cost the sites little. */
+const PROBE_LONG_POLL_AFTER_MS = 5_000;
 /** Between two looks at home while another site stands in; longer and longer while home is silent. */
 const HOME_PAUSE_MS = 4_000;
 const HOME_PAUSE_MS_MAX = 60_000;
