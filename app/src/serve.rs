@@ -31,6 +31,10 @@ pub(crate) use router::router;
 /// How long requests under way may take to end once the node was told to.
 const DRAIN_DURATION_MAX: Duration = Duration::from_secs(10);
 
+/// How long a node that is to end goes on as before, so that whoever sends people here reads its health and sends them
+/// elsewhere. A node that is alone has nobody to send them to, and ends at once.
+const DRAIN_NOTICE: Duration = Duration::from_secs(3);
+
 /// How long to wait before a store that cannot be reached is asked again; each try takes a while itself.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,10 +47,12 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let handle = metrics::start()?;
     let listener = listen(settings.listen()).await?;
     let address = listener.local_addr()?;
-    let services = crate::program::open(&settings, address).await?;
+    let services = crate::program::open_node(&settings, address).await?;
     let shutdown = services.context.shutdown.clone();
     watch_primary(&settings, &services.context);
-    cancel_when_told(&shutdown)?;
+    let told = CancellationToken::new();
+    cancel_when_told(&told)?;
+    tokio::spawn(end_in_order(told.clone(), services.context.clone()));
     let routes = Routes::waiting(health::waiting());
     let mut serving = JoinSet::new();
     serving.spawn(server::serve(
@@ -69,12 +75,14 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let preparing = prepare_store(&settings, &services);
     if let Some(prepared) = shutdown.run_until_cancelled(preparing).await {
         prepared?;
-        routes.prepare(router(&services, &settings, handle));
+        routes.prepare(router(&services, &settings, handle, &told));
         // Said once requests are answered, and read by whoever started us on port 0.
         writeln!(std::io::stdout(), "haechi listens on http://{address}")?;
         tracing::info!(%address, store = ?services.context.store, "serving");
         let runner = JobRunner::new(services.context.store.clone(), services.jobs());
-        runner.run(shutdown).await;
+        let cluster = &services.context.cluster;
+        tokio::join!(runner.run(shutdown.clone()), cluster.run(shutdown));
+        cluster.leave().await;
     }
     serving.join_all().await;
     tracing::info!("ended");
@@ -86,10 +94,11 @@ fn watch_primary(settings: &Settings, context: &Context) {
     let (Some(leadership), Some(site)) = (context.cluster.leadership(), context.cluster.site()) else {
         return;
     };
+    let cluster = context.cluster.clone();
     let detector = DetectorSettings {
         site: site.to_owned(),
         votes: settings.has_detector(),
-        may_vote: Box::new(|| true),
+        may_vote: Box::new(move || cluster.clock_is_trusted()),
     };
     detector::start(leadership.clone(), detector, &context.shutdown);
 }
@@ -141,17 +150,29 @@ async fn wait_for_store<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Resu
     }
 }
 
-/// Cancels `shutdown` when the word to end comes: long polls are answered at once.
-fn cancel_when_told(shutdown: &CancellationToken) -> Result<()> {
+/// Cancels `told` when the word to end comes.
+fn cancel_when_told(told: &CancellationToken) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = shutdown.clone();
+    let told = told.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("told to end: answering what is under way");
-        shutdown.cancel();
+        told.cancel();
     });
     Ok(())
+}
+
+/// Once the node was told to end: gives its part in the cluster to others, goes on for a moment, and only then cancels
+/// `shutdown`, by which long polls are answered and nothing more is accepted.
+async fn end_in_order(told: CancellationToken, context: Context) {
+    told.cancelled().await;
+    let had_others = context.cluster.has_others();
+    context.cluster.hand_over().await;
+    if had_others {
+        tokio::time::sleep(DRAIN_NOTICE).await;
+    }
+    context.shutdown.cancel();
 }

@@ -10,6 +10,7 @@ use haechi_base::Role;
 use haechi_continuity::model::{NewSite, SiteState};
 use haechi_http::{Caller, Peer};
 use haechi_identity::{DeviceRequest, ops};
+use haechi_service::CancellationToken;
 use haechi_store::Tx;
 use haechi_testkit::{TestApp, TestStore, Wiring, every_route_refuses, on_both_engines, operator};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -48,6 +49,11 @@ on_both_engines!(every_route_of_every_service_refuses);
 
 /// A whole node on an embedded store that goes with the folder.
 async fn node() -> (Router, Services, TempDir) {
+    node_until(&CancellationToken::new()).await
+}
+
+/// As [`node`], until it is told to end.
+async fn node_until(told: &CancellationToken) -> (Router, Services, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::on_store(&format!("sqlite:{}", folder.path().join("store").display()));
     let services = crate::program::open(&settings, settings.listen()).await.unwrap();
@@ -58,7 +64,7 @@ async fn node() -> (Router, Services, TempDir) {
         .await
         .unwrap();
     let metrics = PrometheusBuilder::new().build_recorder().handle();
-    let router = crate::serve::router(&services, &settings, metrics);
+    let router = crate::serve::router(&services, &settings, metrics, told);
     (router, services, folder)
 }
 
@@ -68,6 +74,22 @@ async fn get(router: &Router, path: &str) -> (StatusCode, HeaderMap, String) {
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     (parts.status, parts.headers, text)
+}
+
+#[tokio::test]
+async fn a_node_that_is_to_end_is_not_ready_and_still_answers() {
+    let told = CancellationToken::new();
+    let (router, _services, _folder) = node_until(&told).await;
+    assert_eq!(get(&router, "/health/ready").await.0, StatusCode::OK);
+    told.cancel();
+    let (status, headers, text) = get(&router, "/health/ready").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
+    assert!(
+        headers.contains_key("retry-after") && text.contains("about to end"),
+        "{text}"
+    );
+    assert_eq!(get(&router, "/health/live").await.0, StatusCode::OK);
+    assert_eq!(get(&router, "/api/identity/gateway").await.0, StatusCode::OK);
 }
 
 #[tokio::test]

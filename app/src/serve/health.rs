@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use haechi_http::{Json, Problem};
-use haechi_store::{Store, StoreError, Tx};
+use haechi_service::{CancellationToken, Context};
+use haechi_store::{StoreError, Tx};
 use serde::Serialize;
 
 /// When to ask a node again that waits for its store.
@@ -17,6 +18,15 @@ struct Health {
     status: &'static str,
     /// Whether reads come from a standby because no primary can be reached.
     degraded: bool,
+    /// Whether this node's clock agrees with those of most other nodes, to a second.
+    clock_trusted: bool,
+}
+
+/// What is asked for a node's health.
+#[derive(Clone)]
+struct Asked {
+    context: Context,
+    told: CancellationToken,
 }
 
 /// What a node answers while it waits for its store: that it lives, and that everything else must wait.
@@ -26,11 +36,16 @@ pub(super) fn waiting() -> Router {
         .fallback(async || Problem::unavailable(WAIT, "This node waits for its store. Try again soon."))
 }
 
-pub(super) fn router(store: Store) -> Router {
+/// The routes; from when `told` is cancelled the node says that it ends.
+pub(super) fn router(context: &Context, told: &CancellationToken) -> Router {
+    let asked = Asked {
+        context: context.clone(),
+        told: told.clone(),
+    };
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
-        .with_state(store)
+        .with_state(asked)
 }
 
 /// The process answers.
@@ -38,16 +53,25 @@ async fn live() -> Json<Health> {
     Json(Health {
         status: "live",
         degraded: false,
+        clock_trusted: true,
     })
 }
 
-/// The store answers too.
-async fn ready(State(store): State<Store>) -> Result<Json<Health>, Problem> {
+/// The store answers too, and the node is not about to end.
+async fn ready(State(asked): State<Asked>) -> Result<Json<Health>, Problem> {
+    if asked.told.is_cancelled() {
+        return Err(Problem::unavailable(
+            WAIT,
+            "This node is about to end. Ask another one.",
+        ));
+    }
+    let store = &asked.context.store;
     store
         .read::<_, StoreError, _>(async |tx: &mut Tx<'_>| tx.ping().await)
         .await?;
     Ok(Json(Health {
         status: "ready",
         degraded: store.is_degraded(),
+        clock_trusted: asked.context.cluster.clock_is_trusted(),
     }))
 }

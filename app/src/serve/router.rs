@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use haechi_http::{HttpLimits, Rate, layers};
+use haechi_service::CancellationToken;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::{documents, health, metrics, web};
 use crate::services::Services;
 use crate::settings::Settings;
 
-/// Puts everything together.
-pub(crate) fn router(services: &Services, settings: &Settings, handle: PrometheusHandle) -> Router {
+/// Puts everything together. From when `told` is cancelled the node says that it is not ready.
+pub(crate) fn router(
+    services: &Services,
+    settings: &Settings,
+    handle: PrometheusHandle,
+    told: &CancellationToken,
+) -> Router {
     let all = services.all();
     let limits = HttpLimits {
         slow_routes: all.iter().flat_map(|service| service.slow_routes()).collect(),
@@ -23,10 +29,11 @@ pub(crate) fn router(services: &Services, settings: &Settings, handle: Prometheu
     let (routes, document) = documents::routes_of(&all).split_for_parts();
     let routes = routes
         .merge(documents::router(&document))
-        .merge(health::router(services.context.store.clone()))
+        .merge(health::router(&services.context, told))
         .merge(metrics::guarded(handle))
         .fallback(web::fallback(services.continuity.clone()));
     layers(routes, &limits, Arc::new(services.identity.clone()), styles)
+        .merge(services.context.cluster.router())
 }
 
 fn rates(settings: &Settings) -> HttpLimits {

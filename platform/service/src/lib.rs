@@ -77,8 +77,11 @@ pub fn merged_routes(services: &[Arc<dyn Service>]) -> OpenApiRouter {
     })
 }
 
-/// The migrations of several services, in their order.
+/// The migrations of several services, in their order, after those of the cluster.
 #[must_use]
 pub fn all_migrations(services: &[Arc<dyn Service>]) -> Vec<Migrations> {
-    services.iter().map(|service| service.migrations()).collect()
+    let of_services = services.iter().map(|service| service.migrations());
+    std::iter::once(haechi_cluster::MIGRATIONS)
+        .chain(of_services)
+        .collect()
 }

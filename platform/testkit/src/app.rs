@@ -1,5 +1,6 @@
 //! The real router of some services on a test's store.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use haechi_http::{Authenticator, HttpLimits, layers};
 use haechi_service::{Context, Service, all_migrations, merged_routes};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::{TestRequest, TestStore};
 
@@ -88,6 +90,25 @@ impl TestApp {
             router: layers(router, &limits, authenticator, styles),
             services,
         }
+    }
+
+    /// Starts the services of a node in a cluster of the test's own, on a database that several nodes share; it is
+    /// served on a free port of 127.0.0.1 until the test's runtime ends.
+    ///
+    /// # Panics
+    /// When a migration fails, or no port is free.
+    pub async fn join(store: &TestStore, site: &str, wire: impl FnOnce(Context) -> Wiring) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let app = Self::start(store.as_node(site, &format!("http://{address}")), wire).await;
+        let cluster = app.context.cluster.clone();
+        let served = app.router().merge(cluster.router());
+        tokio::spawn(async move { axum::serve(listener, served).await });
+        let end = app.context.shutdown.clone();
+        tokio::spawn(async move { cluster.run(end).await });
+        app
     }
 
     /// The router with its layers, for a server or a client of one's own.

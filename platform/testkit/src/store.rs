@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use haechi_base::{Clock, ManualClock, MasterKey, Secrets, SessionId, SystemClock};
+use haechi_cluster::NodeSettings;
 use haechi_service::{CancellationToken, Cluster, Context};
 use haechi_store::{Store, StoreLimits, StoreUrl};
 use tempfile::TempDir;
@@ -42,6 +43,7 @@ pub struct TestStore {
     pub clock: Arc<ManualClock>,
     secrets: Secrets,
     directory: Option<TempDir>,
+    cluster: Cluster,
 }
 
 impl TestStore {
@@ -75,6 +77,38 @@ impl TestStore {
             clock,
             secrets: Secrets::new(MasterKey::generate()),
             directory,
+            cluster: Cluster::alone(),
+        }
+    }
+
+    /// The same database as a node of a cluster at `url` has it: under the machine's clock, with the same master key,
+    /// and with the other nodes that were made so. For [`TestApp::join`](crate::TestApp::join).
+    ///
+    /// # Panics
+    /// When the store cannot be opened.
+    #[must_use]
+    pub fn as_node(&self, site: &str, url: &str) -> Self {
+        let limits = StoreLimits {
+            unavailable_wait: Duration::from_secs(5),
+            connections_max: 8,
+            ..StoreLimits::default()
+        };
+        let store_url: StoreUrl = self.url.parse().expect("the URL of the test's store");
+        let clock = Arc::new(SystemClock) as Arc<dyn Clock>;
+        let store = Store::open(&store_url, &limits, Arc::clone(&clock)).expect("the test's store");
+        let node = NodeSettings {
+            site: Some(site.to_owned()),
+            url: url.to_owned(),
+            version: "0.0.0".to_owned(),
+        };
+        let cluster = Cluster::join(node, None, store.clone(), clock, &self.secrets).expect("a node");
+        Self {
+            store,
+            url: self.url.clone(),
+            clock: Arc::clone(&self.clock),
+            secrets: self.secrets.clone(),
+            directory: None,
+            cluster,
         }
     }
 
@@ -93,14 +127,19 @@ impl TestStore {
     /// What a service is given, on this store and clock.
     #[must_use]
     pub fn context(&self) -> Context {
+        let clock: Arc<dyn Clock> = match self.cluster.node_id() {
+            // Nodes of a cluster live by the same clock, which goes on.
+            Some(_) => Arc::new(SystemClock),
+            None => Arc::clone(&self.clock) as _,
+        };
         Context {
             store: self.store.clone(),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            clock,
             secrets: self.secrets.clone(),
             server_name: "haechi.test".to_owned(),
             public_url: "http://haechi.test".to_owned(),
             shutdown: CancellationToken::new(),
-            cluster: Cluster::alone(),
+            cluster: self.cluster.clone(),
         }
     }
 }
