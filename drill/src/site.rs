@@ -16,7 +16,7 @@ use crate::patroni;
 use crate::processes::Processes;
 
 /// The sites and the share of the people each serves, in percent. The first is the largest.
-pub(crate) const SITES: [(&str, u32); 4] = [("pangyo", 40), ("anyang", 20), ("sejong", 20), ("busan", 20)];
+pub(crate) const SITES: [(&str, u32); 4] = [("pangyo", 40), ("gasan", 20), ("sejong", 20), ("busan", 20)];
 
 /// The name of the PostgreSQL cluster in Patroni (its scope).
 pub(crate) const CLUSTER: &str = "haechi";
