@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file.
 
 mod admin;
+mod backup;
 mod bench;
 mod drill;
 mod migrate;
@@ -28,11 +29,12 @@ enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
     },
-    /// Bring the tables of the store to what this program expects
-    Migrate {
-        #[command(flatten)]
-        settings: Box<Settings>,
-    },
+    /// Bring the tables of the store to what this program expects, or move everything to another store
+    Migrate(migrate::Migrate),
+    /// Copy everything to a safe place while it is served, and check the copy
+    Backup(backup::Make),
+    /// Make a new embedded store of a backup
+    Restore(backup::Restore),
     /// Do what an operator does: top up, grant, check the ledger, make demonstration data
     Admin(admin::Admin),
     /// Print the OpenAPI 3.1 document of all routes
@@ -50,7 +52,9 @@ impl Cli {
         runtime.block_on(async {
             match self.command {
                 Command::Serve { settings } => crate::serve::run(settings.with_file()?).await,
-                Command::Migrate { settings } => migrate::run(settings.with_file()?).await,
+                Command::Migrate(migrate) => migrate.run().await,
+                Command::Backup(make) => make.run().await,
+                Command::Restore(restore) => restore.run().await,
                 Command::Admin(admin) => admin.run().await,
                 Command::Openapi => openapi::run().await,
                 Command::Bench(bench) => bench.run().await,

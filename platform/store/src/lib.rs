@@ -4,8 +4,10 @@
 //! conflict or a lost connection, and answers only after it is durable. The engine is chosen by a URL and is not
 //! seen by the services: they write portable SQL (see this crate's README).
 
+mod backup;
 mod batcher;
 mod blob;
+mod copy;
 mod error;
 pub mod job;
 mod leadership;
@@ -24,12 +26,14 @@ mod write_key;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{Backup, back_up_file, check_file, check_integrity};
 pub use batcher::{BatchLimits, Batcher};
 pub use blob::{BlobId, CHUNK_BYTES};
+pub use copy::{CopyError, TablePair, TableSum, compare_stores, copy_store};
 pub use error::StoreError;
 pub use leadership::{Leadership, Term};
 pub use limits::StoreLimits;
-pub use migrate::{Applied, Migration, Migrations};
+pub use migrate::{Applied, Migration, Migrations, all_steps};
 pub use row::Row;
 pub use store::Store;
 pub use tx::{Statement, Tx};

@@ -17,7 +17,8 @@ pub struct Migration {
 }
 
 impl Migration {
-    fn checksum(&self) -> [u8; 32] {
+    /// What tells one step from another.
+    pub(crate) fn checksum(&self) -> [u8; 32] {
         Sha256::digest(self.sql.as_bytes()).into()
     }
 }
@@ -52,17 +53,38 @@ impl Applied {
     }
 }
 
+/// Every step that a program with these services expects, the store's own first.
+#[must_use]
+pub fn all_steps(services: &[Migrations]) -> Vec<Applied> {
+    let all = std::iter::once(STORE).chain(services.iter().copied());
+    all.flat_map(|migrations| {
+        let service = migrations.service;
+        migrations
+            .steps
+            .iter()
+            .map(move |step| Applied::of(service, step))
+    })
+    .collect()
+}
+
 /// The store's own tables.
 pub(crate) const STORE: Migrations = Migrations {
     service: "store",
-    steps: &[Migration {
-        number: 1,
-        name: "store",
-        sql: include_str!("../migrations/0001_store.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "store",
+            sql: include_str!("../migrations/0001_store.sql"),
+        },
+        Migration {
+            number: 2,
+            name: "backup",
+            sql: include_str!("../migrations/0002_backup.sql"),
+        },
+    ],
 };
 
-const CREATE: &str = "
+pub(crate) const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS store_migration (
         service TEXT NOT NULL,
         number BIGINT NOT NULL,

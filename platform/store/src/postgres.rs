@@ -29,7 +29,8 @@ use crate::write_key::{WriteKey, run_once};
 use crate::{Leadership, StoreError, StoreLimits};
 
 use attempt::{Means, Mode, attempt};
-use connect::{Warnings, pool};
+use connect::pool;
+pub(crate) use connect::{APPLICATION, Warnings, connect_alone};
 use patience::{Attempt, until_done};
 use primary::Primary;
 pub(crate) use transaction::PostgresTransaction;

@@ -17,9 +17,10 @@ use crate::tx::{AfterCommit, Engine, Tx};
 use crate::write_key::{WriteKey, run_once};
 use crate::{StoreError, StoreLimits};
 
+pub(crate) use connection::create_private;
 use readers::Readers;
-pub(crate) use transaction::SqliteTransaction;
 use transaction::poll_once;
+pub(crate) use transaction::{SqliteTransaction, bind};
 use writer::{Settled, Writer};
 
 /// The embedded database: where transactions are sent to be run.

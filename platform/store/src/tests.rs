@@ -1,6 +1,7 @@
 //! Tests of the store. Each runs on both engines, but for those about one engine's own failures.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod backups;
 mod batches;
 mod blobs;
 mod broken_disk;

@@ -23,13 +23,16 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// What PostgreSQL warns of when a commit did not wait for its standbys. It then reports success all the same.
 const UNREPLICATED: &str = "canceling wait for synchronous replication";
 
+/// How PostgreSQL knows the connections of a node's pools.
+pub(crate) const APPLICATION: &str = "haechi";
+
 /// Counts commits of any connection that were reported as done without their standbys.
 #[derive(Clone, Default)]
-pub(super) struct Warnings(Arc<AtomicU64>);
+pub(crate) struct Warnings(Arc<AtomicU64>);
 
 impl Warnings {
     /// How many there were.
-    pub(super) fn seen(&self) -> u64 {
+    pub(crate) fn seen(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
 
@@ -47,19 +50,7 @@ pub(super) fn pool(
     limits: &StoreLimits,
     warnings: &Warnings,
 ) -> Result<Pool, StoreError> {
-    let mut config = config.clone();
-    config.target_session_attrs(target).application_name("haechi");
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_WAIT);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(SILENCE_MAX);
-    }
-    config
-        .keepalives(true)
-        .keepalives_idle(SILENCE_MAX)
-        .keepalives_interval(SILENCE_MAX / 2)
-        .keepalives_retries(2);
+    let config = prepared(config, target, APPLICATION);
     let manager_config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -73,30 +64,63 @@ pub(super) fn pool(
         .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
+/// One connection to the primary, outside any pool, for a command that does one long thing.
+///
+/// # Errors
+/// No primary can be reached.
+pub(crate) async fn connect_alone(config: &Config, application: &str) -> Result<(Client, Warnings), Error> {
+    let warnings = Warnings::default();
+    let config = prepared(config, TargetSessionAttrs::ReadWrite, application);
+    // The task ends with the connection, which ends with the client.
+    let (client, _task) = connect(&config, warnings.clone()).await?;
+    Ok((client, warnings))
+}
+
+/// The settings of the URL, and those by which a dead host is noticed soon.
+fn prepared(config: &Config, target: TargetSessionAttrs, application: &str) -> Config {
+    let mut config = config.clone();
+    config.target_session_attrs(target).application_name(application);
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_WAIT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_MAX);
+    }
+    config
+        .keepalives(true)
+        .keepalives_idle(SILENCE_MAX)
+        .keepalives_interval(SILENCE_MAX / 2)
+        .keepalives_retries(2);
+    config
+}
+
 /// Connects, and reads what the server says besides its answers.
+async fn connect(config: &Config, warnings: Warnings) -> Result<(Client, JoinHandle<()>), Error> {
+    let (client, mut connection) = config.connect(NoTls).await?;
+    let task = tokio::spawn(async move {
+        let mut messages = poll_fn(move |context| connection.poll_message(context));
+        while let Some(message) = messages.next().await {
+            match message {
+                // Read before the answer to the commit that it warns of.
+                Ok(AsyncMessage::Notice(notice)) => warnings.note(notice.message()),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a database connection ended");
+                    return;
+                }
+            }
+        }
+    });
+    Ok((client, task))
+}
+
+/// How the pools connect.
 struct WarningConnect(Warnings);
 
 impl Connect for WarningConnect {
     fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         let (config, warnings) = (config.clone(), self.0.clone());
-        Box::pin(async move {
-            let (client, mut connection) = config.connect(NoTls).await?;
-            let task = tokio::spawn(async move {
-                let mut messages = poll_fn(move |context| connection.poll_message(context));
-                while let Some(message) = messages.next().await {
-                    match message {
-                        // Read before the answer to the commit that it warns of.
-                        Ok(AsyncMessage::Notice(notice)) => warnings.note(notice.message()),
-                        Ok(_) => {}
-                        Err(error) => {
-                            tracing::debug!(%error, "a database connection ended");
-                            return;
-                        }
-                    }
-                }
-            });
-            Ok((client, task))
-        })
+        Box::pin(async move { connect(&config, warnings).await })
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 
 /// Creates the file for its owner only: it holds what people write to each other. SQLite gives the files beside
 /// it the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     OpenOptions::new()
         .append(true)
         .create(true)

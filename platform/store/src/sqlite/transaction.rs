@@ -79,7 +79,8 @@ impl<'c> SqliteTransaction<'c> {
     }
 }
 
-fn bind<'v>(value: &'v Value<'_>) -> ToSqlOutput<'v> {
+/// A value as the driver takes it.
+pub(crate) fn bind<'v>(value: &'v Value<'_>) -> ToSqlOutput<'v> {
     ToSqlOutput::Borrowed(match value {
         Value::Null => ValueRef::Null,
         Value::Bool(value) => ValueRef::Integer(i64::from(*value)),

@@ -33,6 +33,11 @@ impl TestStore {
         matches!(self.url, StoreUrl::Postgres(_))
     }
 
+    /// Closes the store and returns where it was, with what keeps the file there.
+    pub(super) fn close(self) -> (StoreUrl, TempDir) {
+        (self.url, self.directory)
+    }
+
     /// A path beside the database.
     pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
