@@ -22,6 +22,26 @@ const MEASURES: &[(&str, &str)] = &[
         "how long each request took, for /metrics and the log",
     ),
     (
+        "platform/cluster/src/detector.rs",
+        "how long the primary's site has been silent",
+    ),
+    (
+        "platform/cluster/src/detector/vote.rs",
+        "how old this node's vote is",
+    ),
+    (
+        "platform/cluster/src/etcd.rs",
+        "how long this site's etcd has been passed over",
+    ),
+    (
+        "platform/cluster/src/leadership/follow.rs",
+        "how long etcd has not answered",
+    ),
+    (
+        "platform/cluster/src/link.rs",
+        "how long another node has been silent",
+    ),
+    (
         "platform/store/src/postgres.rs",
         "how long ago the primary was lost, before it is asked again",
     ),
