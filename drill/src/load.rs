@@ -107,6 +107,12 @@ impl Load {
         Ok(load)
     }
 
+    /// The access token of the administrator who was made for this load.
+    #[must_use]
+    pub fn administrator(&self) -> &str {
+        &self.administrator
+    }
+
     /// Notes that a phase begins now.
     pub fn mark(&self, phase: Phase) {
         self.shared.mark(phase);
