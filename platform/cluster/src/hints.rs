@@ -65,7 +65,7 @@ impl Hints {
         if self.outgoing.receiver_count() == 0 {
             return;
         }
-        match line(topic, payload) {
+        match line(topic, payload).and_then(|line| bounded(topic, line)) {
             // Nobody listens any more: then nobody misses it.
             Ok(line) => drop(self.outgoing.send(line)),
             Err(error) => tracing::error!(%error, topic, "a hint cannot be written as JSON"),
@@ -100,6 +100,15 @@ impl Hints {
         let listeners = self.gap_listeners.read().clone();
         listeners.iter().for_each(|listener| listener());
     }
+}
+
+/// The line, or when it is too long to be read that something was missed.
+fn bounded(topic: &str, text: Bytes) -> Result<Bytes, serde_json::Error> {
+    if text.len() <= LINE_BYTES_MAX {
+        return Ok(text);
+    }
+    tracing::debug!(topic, bytes = text.len(), "a hint is too long to be told");
+    line(GAP, &1)
 }
 
 /// A hint as a line, with its end.

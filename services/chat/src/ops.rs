@@ -68,15 +68,21 @@ impl Chat {
     #[must_use]
     pub fn new(context: Context, identity: Identity) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
-        let hub = Arc::new(Hub::default());
-        let streams = Streams::start(&context.store, &hub, &server_name, &context.shutdown);
+        let hub = Hub::start(&context.cluster, &context.store);
+        let streams = Streams::start(
+            &context.cluster,
+            &context.store,
+            &hub,
+            &server_name,
+            &context.shutdown,
+        );
         tokio::spawn(pulse::beat_until_shutdown(
             Arc::clone(&hub),
             context.store.clone(),
             context.shutdown.clone(),
         ));
-        let account_data = account_data::start(&context.store, &hub);
-        Self(Arc::new(Inner {
+        let account_data = account_data::start(&context.cluster, &context.store, &hub);
+        let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             typing: Typing::new(context.now()),
             context,
@@ -85,7 +91,9 @@ impl Chat {
             hub,
             streams,
             account_data,
-        }))
+        }));
+        chat.listen_for_typing();
+        chat
     }
 
     pub(crate) fn identity(&self) -> &Identity {

@@ -10,7 +10,8 @@ use super::limits::{EVENT_BYTES_MAX, EVENT_ENVELOPE_BYTES, INTEGER_MAX, JSON_DEP
 
 /// The JSON object of an event, as text: valid, bounded in size and depth, without the numbers that canonical
 /// JSON forbids (client-server API, "Event format"; canonical JSON, appendix).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Content(String);
 
 impl Content {

@@ -1,12 +1,14 @@
 //! Why chat refuses something, by what the person can do about it.
 
 use haechi_store::StoreError;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::limits::UPLOADS_BYTES_MAX;
 
 /// Why chat refused. The text is shown to the person who asked.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+// Told by one node to another, so every variant can be written and read back.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ChatError {
     /// The rules of the room, or of the house, do not allow it to this person.
     #[error("{0}")]

@@ -1,12 +1,13 @@
 //! Events: as they are drafted, as they are kept, and as clients read them.
 
 use haechi_base::{PersonId, Time};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{ChatError, Content, ids::user_id, limits::NAME_BYTES_MAX};
 
 /// An event that wants to be put into a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Draft {
     /// Its id, chosen before the transaction so that a repetition has the same one.
     pub(crate) event_id: String,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use haechi_base::PersonId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ChatError, Content, Draft, PowerLevels, ids::person_of};
 
@@ -12,8 +12,8 @@ use super::{ChatError, Content, Draft, PowerLevels, ids::person_of};
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub(crate) enum $name { $($(#[$variant_meta])* $variant),+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub(crate) enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
             /// The word.

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use haechi_base::PersonId;
-use haechi_store::{BatchLimits, Batcher, Store, StoreError, Tx};
+use haechi_cluster::OwnedBatcher;
+use haechi_service::Cluster;
+use haechi_store::{BatchLimits, Store, StoreError, Tx};
+use serde::{Deserialize, Serialize};
 
 use super::Chat;
-use super::hub::Hub;
+use super::hub::{Hub, News};
 use crate::model::limits::ACCOUNT_DATA_BYTES_MAX;
 use crate::model::{ChatError, Content, PEOPLE};
 use crate::store;
 use crate::store::account_data::Entry;
 
 /// An entry to keep.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AccountData {
     pub(crate) person: PersonId,
     /// The room it is about; empty for none.
@@ -23,20 +26,25 @@ pub(crate) struct AccountData {
     pub(crate) content: Content,
 }
 
-pub(super) type AccountDataBatcher = Batcher<AccountData, Result<(), StoreError>>;
+pub(super) type AccountDataBatcher = OwnedBatcher<AccountData, Result<(), StoreError>>;
 
-pub(super) fn start(store: &Store, hub: &Arc<Hub>) -> AccountDataBatcher {
+pub(super) fn start(cluster: &Cluster, store: &Store, hub: &Arc<Hub>) -> AccountDataBatcher {
     let (store, hub) = (store.clone(), Arc::clone(hub));
-    Batcher::start(BatchLimits::default(), move |entries: Vec<AccountData>| {
-        let (store, hub) = (store.clone(), Arc::clone(&hub));
-        async move {
-            let count = entries.len();
-            let outcome = store
-                .write_unkeyed(async move |tx: &mut Tx<'_>| keep(tx, &entries, &hub).await)
-                .await;
-            vec![outcome; count]
-        }
-    })
+    OwnedBatcher::start(
+        cluster,
+        "chat.people",
+        BatchLimits::default(),
+        move |entries: Vec<AccountData>| {
+            let (store, hub) = (store.clone(), Arc::clone(&hub));
+            async move {
+                let count = entries.len();
+                let outcome = store
+                    .write_unkeyed(async move |tx: &mut Tx<'_>| keep(tx, &entries, &hub).await)
+                    .await;
+                vec![outcome; count]
+            }
+        },
+    )
 }
 
 pub(super) async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Result<(), StoreError> {
@@ -54,12 +62,16 @@ pub(super) async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub
         rows.insert((entry.person, entry.room_id.as_str(), entry.kind.as_str()), row);
     }
     store::account_data::put(tx, &rows.values().collect::<Vec<_>>()).await?;
-    let people: Vec<PersonId> = entries.iter().map(|entry| entry.person).collect();
+    let news = News {
+        stream: PEOPLE,
+        first_position: first,
+        positions: entries.len(),
+        room_ids: Vec::new(),
+        memberships: Vec::new(),
+        people: entries.iter().map(|entry| entry.person).collect(),
+    };
     let hub = Arc::clone(hub);
-    tx.after_commit(move || {
-        hub.pulse.note_own(PEOPLE, first, people.len());
-        people.into_iter().for_each(|person| hub.wake_person(person));
-    });
+    tx.after_commit(move || hub.announce(&news));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use haechi_base::Time;
 use haechi_store::{StoreError, Tx};
 
-use super::hub::Hub;
+use super::hub::{Hub, News};
 use super::stream::{Answer, Request, Wish};
 use crate::model::Stream;
 use crate::store;
@@ -46,8 +46,6 @@ pub(super) async fn run(
         return Ok(vec![Ok(None); requests.len()]);
     }
     let first_position = store::streams::draw(tx, stream, needs.positions).await?;
-    let (own, count) = (Arc::clone(hub), needs.positions);
-    tx.after_commit(move || own.pulse.note_own(stream, first_position, count));
     let loaded = load(tx, &needs).await?;
     let mut bench = Bench::new(loaded, first_position, server_name);
     for event in &unplaced {
@@ -60,7 +58,17 @@ pub(super) async fn run(
         .map(|request| request.now)
         .max()
         .unwrap_or(Time::from_micros(0));
-    writes::keep(tx, bench, now, hub).await?;
+    let news = News {
+        stream,
+        first_position,
+        positions: needs.positions,
+        room_ids: Vec::new(),
+        memberships: Vec::new(),
+        people: Vec::new(),
+    };
+    let news = writes::keep(tx, bench, now, news).await?;
+    let hub = Arc::clone(hub);
+    tx.after_commit(move || hub.announce(&news));
     Ok(answers)
 }
 

@@ -1,4 +1,4 @@
-//! Who waits for news, and who is woken by what: in the memory of this node only.
+//! Who waits for news, and who is woken by what: in the memory of this node, which tells the others what it commits.
 //!
 //! A long poll is a parked task that watches one number of its person. A person who syncs is known here with the
 //! rooms they are in, so that a message wakes those of its room who are there, without asking the store.
@@ -8,11 +8,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use haechi_base::{PersonId, Time};
+use haechi_service::Cluster;
+use haechi_store::Store;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::pulse::Pulse;
-use crate::model::Membership;
+use crate::model::{Membership, Stream};
+
+/// The topic of [`News`] among the nodes.
+const NEWS: &str = "chat.news";
+
+/// What a committed batch brought, as all nodes are told of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct News {
+    pub(crate) stream: Stream,
+    /// The first of the positions that the batch drew.
+    pub(crate) first_position: i64,
+    /// How many it drew.
+    pub(crate) positions: usize,
+    /// Where something happened.
+    pub(crate) room_ids: Vec<String>,
+    /// Whose membership of which room changed, and to what.
+    pub(crate) memberships: Vec<(PersonId, String, Membership)>,
+    /// Whom else it concerns.
+    pub(crate) people: Vec<PersonId>,
+}
 
 /// How long a person who no longer syncs is kept in mind: a client comes back at once after each answer.
 const KEPT: Duration = Duration::from_secs(120);
@@ -21,10 +43,10 @@ const KEPT: Duration = Duration::from_secs(120);
 const SYNCS_A_SWEEP: u64 = 256;
 
 /// The people of this node who sync, and their rooms.
-#[derive(Default)]
 pub(crate) struct Hub {
     state: Mutex<State>,
     pub(crate) pulse: Pulse,
+    cluster: Cluster,
 }
 
 #[derive(Default)]
@@ -43,6 +65,45 @@ struct Listener {
 }
 
 impl Hub {
+    /// A hub that nobody waits at yet. It hears what other nodes commit.
+    pub(crate) fn start(cluster: &Cluster, store: &Store) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            state: Mutex::default(),
+            pulse: Pulse::default(),
+            cluster: cluster.clone(),
+        });
+        let (listener, store) = (Arc::clone(&hub), store.clone());
+        cluster.subscribe(NEWS, move |news: News| {
+            // A standby may not show yet what is told here. Then the look at the streams wakes once more.
+            if !store.is_degraded() {
+                listener.note_told(&news);
+            }
+            listener.wake(&news);
+        });
+        hub
+    }
+
+    /// Wakes whom a committed batch concerns, on all nodes.
+    pub(crate) fn announce(&self, news: &News) {
+        self.note_told(news);
+        self.wake(news);
+        self.cluster.publish(NEWS, news);
+    }
+
+    fn note_told(&self, news: &News) {
+        self.pulse
+            .note_told(news.stream, news.first_position, news.positions);
+    }
+
+    fn wake(&self, news: &News) {
+        for (person, room_id, membership) in &news.memberships {
+            self.membership_changed(*person, room_id, *membership);
+        }
+        self.wake_rooms(news.room_ids.iter().map(String::as_str));
+        let state = self.state.lock();
+        news.people.iter().for_each(|person| state.wake(*person));
+    }
+
     /// Begins to note what is new to a person; called before the store is read, so that nothing falls in
     /// between. Also says whether the person's rooms are yet to be told by [`Hub::learn_rooms`].
     pub(crate) fn listen(&self, person: PersonId, now: Time) -> (watch::Receiver<u64>, bool) {
@@ -75,7 +136,7 @@ impl Hub {
     }
 
     /// A person's membership changed.
-    pub(crate) fn membership_changed(&self, person: PersonId, room_id: &str, membership: Membership) {
+    fn membership_changed(&self, person: PersonId, room_id: &str, membership: Membership) {
         let mut state = self.state.lock();
         if membership == Membership::Join {
             state.enter(person, room_id);
@@ -91,11 +152,6 @@ impl Hub {
         for person in room_ids.filter_map(|room_id| state.rooms.get(room_id)).flatten() {
             state.wake(*person);
         }
-    }
-
-    /// Something happened that concerns one person.
-    pub(crate) fn wake_person(&self, person: PersonId) {
-        self.state.lock().wake(person);
     }
 }
 

@@ -63,9 +63,8 @@ impl Chat {
         };
         let stream = stream_of(room_id);
         store::events::insert_unplaced(tx, &event, stream).await?;
-        if let Some(placer) = self.0.streams.placer(stream) {
-            tx.after_commit(move || placer.notify_one());
-        }
+        let chat = self.clone();
+        tx.after_commit(move || chat.0.streams.note_unplaced(stream));
         Ok(draft.event_id)
     }
 

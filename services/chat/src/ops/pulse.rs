@@ -1,8 +1,9 @@
-//! News that other processes wrote: other nodes, and `haechi admin` beside a server.
+//! News that nobody told of: written by `haechi admin` beside a server, or by a node whose hint was lost.
 //!
-//! What this node commits wakes its long polls at once, through the hub. Of what others commit nobody tells it; so
-//! one task a node looks, once a second and only while somebody polls, how far the streams have come, and wakes the
-//! polls that have not seen that yet. Positions that this node drew itself do not count: they woke whom they concern.
+//! What this node commits wakes its long polls at once, through the hub, and so does what others commit, by their
+//! hints. Hints may be lost; so one task a node looks, once a second and only while somebody polls, how far the streams
+//! have come, and wakes the polls that have not seen that yet. Positions that were told of do not count: they woke
+//! whom they concern.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,20 +22,20 @@ const BEAT: Duration = Duration::from_secs(1);
 
 const COUNTERS: usize = STREAMS as usize + 1;
 
-/// Positions that this node drew and committed: (first, last), apart from each other.
+/// Positions that were committed and told of: (first, last), apart from each other.
 type Ranges = Vec<(i64, i64)>;
 
 /// How far others have brought each stream.
 pub(crate) struct Pulse {
     reach: watch::Sender<SyncToken>,
-    own: Mutex<[Ranges; COUNTERS]>,
+    told: Mutex<[Ranges; COUNTERS]>,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
         Self {
             reach: watch::Sender::new(SyncToken::new([0; COUNTERS], 0)),
-            own: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 }
@@ -45,11 +46,11 @@ impl Pulse {
         self.reach.subscribe()
     }
 
-    /// Notes positions that this node drew, once they are committed.
-    pub(crate) fn note_own(&self, stream: Stream, first: i64, count: usize) {
+    /// Notes positions that were told of, once they are committed.
+    pub(crate) fn note_told(&self, stream: Stream, first: i64, count: usize) {
         let last = first + i64::try_from(count).unwrap_or(i64::MAX) - 1;
-        let mut own = self.own.lock();
-        let Some(ranges) = own.get_mut(usize::from(stream)) else {
+        let mut told = self.told.lock();
+        let Some(ranges) = told.get_mut(usize::from(stream)) else {
             return;
         };
         match ranges.last_mut() {
@@ -61,17 +62,17 @@ impl Pulse {
     /// Takes a new look at the streams up: wakes whoever has not seen what others wrote since the last one.
     /// Without a last one all may be by others.
     fn take_up(&self, before: Option<SyncToken>, now: SyncToken) {
-        let mut own = self.own.lock();
+        let mut told = self.told.lock();
         let mut by_others = Vec::new();
-        for (stream, ranges) in (0..).zip(own.iter_mut()) {
+        for (stream, ranges) in (0..).zip(told.iter_mut()) {
             let from = before.map_or(0, |before| before.position(stream));
             let to = now.position(stream);
-            if count_own(ranges, from, to) < to - from {
+            if count_told(ranges, from, to) < to - from {
                 by_others.push(stream);
             }
             ranges.retain(|(_, last)| *last > to);
         }
-        drop(own);
+        drop(told);
         self.reach.send_if_modified(|reach| {
             let mut has_moved = false;
             for stream in by_others {
@@ -81,13 +82,13 @@ impl Pulse {
         });
     }
 
-    fn forget_own(&self) {
-        self.own.lock().iter_mut().for_each(Vec::clear);
+    fn forget_told(&self) {
+        self.told.lock().iter_mut().for_each(Vec::clear);
     }
 }
 
 /// How many of the positions after `from` and up to `to` lie in the ranges.
-fn count_own(ranges: &Ranges, from: i64, to: i64) -> i64 {
+fn count_told(ranges: &Ranges, from: i64, to: i64) -> i64 {
     let within = ranges
         .iter()
         .map(|(first, last)| ((*last).min(to) - (*first - 1).max(from)).max(0));
@@ -103,7 +104,7 @@ pub(super) async fn beat_until_shutdown(hub: Arc<Hub>, store: Store, shutdown: C
             () = tokio::time::sleep(BEAT) => {}
         }
         if hub.pulse.reach.receiver_count() == 0 {
-            hub.pulse.forget_own();
+            hub.pulse.forget_told();
             before = None;
             continue;
         }

@@ -7,6 +7,7 @@ use haechi_store::Tx;
 use serde_json::json;
 
 use super::stream::Wish;
+use super::typing::{TYPING, TypingHint};
 use super::{AccountData, Chat};
 use crate::model::limits::TYPING_MAX;
 use crate::model::{ChatError, Content};
@@ -84,15 +85,34 @@ impl Chat {
         duration: Option<Duration>,
     ) -> Result<(), ChatError> {
         self.refuse_outsider(room_id.clone(), actor.person).await?;
-        let now = self.now();
         let duration = duration.map(|duration| duration.min(TYPING_MAX));
-        let is_news = self.0.typing.set(
-            &room_id,
-            actor.person,
-            duration.map(|duration| now + duration),
-            now,
-        );
-        if is_news {
+        let (typing, person) = (&self.0.typing, actor.person);
+        self.note_typing(room_id.clone(), person, duration);
+        let hint = TypingHint {
+            room_id,
+            person,
+            duration_ms: duration.and_then(|duration| u64::try_from(duration.as_millis()).ok()),
+            serial: typing.serial(),
+        };
+        self.0.context.cluster.publish(TYPING, &hint);
+        Ok(())
+    }
+
+    /// Hears from other nodes who types there.
+    pub(super) fn listen_for_typing(&self) {
+        let chat = self.clone();
+        self.0.context.cluster.subscribe(TYPING, move |hint: TypingHint| {
+            chat.0.typing.reach(hint.serial, chat.now());
+            let duration = hint.duration_ms.map(Duration::from_millis);
+            let duration = duration.map(|duration| duration.min(TYPING_MAX));
+            chat.note_typing(hint.room_id, hint.person, duration);
+        });
+    }
+
+    fn note_typing(&self, room_id: String, person: PersonId, duration: Option<Duration>) {
+        let now = self.now();
+        let until = duration.map(|duration| now + duration);
+        if self.0.typing.set(&room_id, person, until, now) {
             self.0.hub.wake_rooms(std::iter::once(room_id.as_str()));
         }
         if let Some(duration) = duration {
@@ -104,7 +124,6 @@ impl Chat {
                 }
             });
         }
-        Ok(())
     }
 
     pub(super) async fn refuse_outsider(&self, room_id: String, person: PersonId) -> Result<(), ChatError> {

@@ -1,11 +1,14 @@
 //! The way of everything that is said in rooms: each stream gathers its requests into batches, one transaction
-//! each, and draws their positions in order.
+//! each, and draws their positions in order. In a cluster one node makes the batches of a stream for all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use haechi_base::{PersonId, Time};
-use haechi_store::{BatchLimits, Batcher, Store, StoreError, Tx};
+use haechi_cluster::OwnedBatcher;
+use haechi_service::Cluster;
+use haechi_store::{BatchLimits, Store, StoreError, Tx};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +17,14 @@ use super::hub::Hub;
 use crate::model::{ChatError, Draft, STREAMS, Stream, stream_of};
 use crate::store;
 
+/// The topic by which a stream's owner is told of events that wait for their place.
+const UNPLACED: &str = "chat.unplaced";
+
 /// How often a stream looks for events whose wake-up got lost: their node died between commit and call.
 const UNPLACED_POLL: Duration = Duration::from_millis(500);
 
 /// What is asked of a room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
     /// The room.
     pub(crate) room_id: String,
@@ -31,7 +37,7 @@ pub(crate) struct Request {
 }
 
 /// What a request wants done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Wish {
     /// Put these events in, in this order; all of them or none.
     Events(Vec<Draft>),
@@ -56,14 +62,16 @@ pub(crate) type Answer = Result<Option<String>, ChatError>;
 /// The batchers of all rooms.
 #[derive(Clone)]
 pub(crate) struct Streams {
-    batchers: Vec<Batcher<Request, Answer>>,
+    batchers: Vec<OwnedBatcher<Request, Answer>>,
     unplaced: Vec<Arc<Notify>>,
     store: Store,
+    cluster: Cluster,
 }
 
 impl Streams {
     /// Starts the batchers on the present runtime.
     pub(crate) fn start(
+        cluster: &Cluster,
         store: &Store,
         hub: &Arc<Hub>,
         server_name: &Arc<str>,
@@ -71,17 +79,30 @@ impl Streams {
     ) -> Self {
         let start_batcher = |stream| {
             let (store, hub, server_name) = (store.clone(), Arc::clone(hub), Arc::clone(server_name));
-            Batcher::start(BatchLimits::default(), move |requests: Vec<Request>| {
-                let (store, hub) = (store.clone(), Arc::clone(&hub));
-                let server_name = Arc::clone(&server_name);
-                async move { process(&store, stream, requests, hub, server_name).await }
-            })
+            let lease = format!("chat.stream.{stream}");
+            OwnedBatcher::start(
+                cluster,
+                &lease,
+                BatchLimits::default(),
+                move |requests: Vec<Request>| {
+                    let (store, hub) = (store.clone(), Arc::clone(&hub));
+                    let server_name = Arc::clone(&server_name);
+                    async move { process(&store, stream, requests, hub, server_name).await }
+                },
+            )
         };
         let streams = Self {
             batchers: (0..STREAMS).map(start_batcher).collect(),
             unplaced: (0..STREAMS).map(|_| Arc::new(Notify::new())).collect(),
             store: store.clone(),
+            cluster: cluster.clone(),
         };
+        let placers = streams.unplaced.clone();
+        cluster.subscribe(UNPLACED, move |stream: Stream| {
+            if let Some(placer) = placers.get(usize::from(stream)) {
+                placer.notify_one();
+            }
+        });
         for stream in 0..STREAMS {
             tokio::spawn(streams.clone().place_until_shutdown(stream, shutdown.clone()));
         }
@@ -104,18 +125,31 @@ impl Streams {
         batcher.submit(request).await?
     }
 
-    /// What to call when an event was committed that waits for its place.
-    pub(crate) fn placer(&self, stream: Stream) -> Option<Arc<Notify>> {
-        self.unplaced.get(usize::from(stream)).cloned()
+    /// To be called when an event was committed that waits for its place.
+    pub(crate) fn note_unplaced(&self, stream: Stream) {
+        if !self.is_here(stream) {
+            self.cluster.publish(UNPLACED, &stream);
+        } else if let Some(woken) = self.unplaced.get(usize::from(stream)) {
+            woken.notify_one();
+        }
+    }
+
+    /// Whether this node makes the batches of a stream.
+    fn is_here(&self, stream: Stream) -> bool {
+        self.batchers
+            .get(usize::from(stream))
+            .is_some_and(OwnedBatcher::is_here)
     }
 
     async fn place_until_shutdown(self, stream: Stream, shutdown: CancellationToken) {
-        let Some(woken) = self.placer(stream) else { return };
+        let Some(woken) = self.unplaced.get(usize::from(stream)) else {
+            return;
+        };
         loop {
             let must_look = tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = woken.notified() => true,
-                () = tokio::time::sleep(UNPLACED_POLL) => self.has_unplaced(stream).await,
+                () = tokio::time::sleep(UNPLACED_POLL) => self.is_here(stream) && self.has_unplaced(stream).await,
             };
             if !must_look {
                 continue;

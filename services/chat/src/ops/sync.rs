@@ -83,6 +83,9 @@ impl Chat {
         since: Option<SyncToken>,
         wish: &SyncWish,
     ) -> Result<SyncAnswer, ChatError> {
+        if let Some(since) = since {
+            self.0.typing.reach(since.typing, self.now());
+        }
         let (chat, actor, wish) = (self.clone(), actor.clone(), wish.clone());
         self.read(async move |tx: &mut Tx<'_>| {
             let now = store::streams::positions(tx, chat.0.typing.serial()).await?;

@@ -1,10 +1,28 @@
-//! Who is typing where: in the memory of this node only, gone by itself after a while.
+//! Who is typing where: in the memory of each node, gone by itself after a while. Nodes tell each other.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use haechi_base::{PersonId, Time};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+/// The topic of [`TypingHint`] among the nodes.
+pub(super) const TYPING: &str = "chat.typing";
+
+/// How far the clocks of nodes may be apart: a serial from further ahead is nobody's.
+const CLOCKS_APART_MAX: Duration = Duration::from_secs(5);
+
+/// Somebody types, or has stopped, on another node.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TypingHint {
+    pub(super) room_id: String,
+    pub(super) person: PersonId,
+    /// For how long at the most; `None` when they have stopped.
+    pub(super) duration_ms: Option<u64>,
+    /// The serial on that node.
+    pub(super) serial: i64,
+}
 
 /// Typing notices of all rooms.
 pub(crate) struct Typing {
@@ -34,6 +52,15 @@ impl Typing {
                 rooms: HashMap::new(),
                 serial: now.micros(),
             }),
+        }
+    }
+
+    /// Takes up how far another node's serial has come, so that a client from there misses nothing that changes here
+    /// from now on.
+    pub(crate) fn reach(&self, serial: i64, now: Time) {
+        if serial <= (now + CLOCKS_APART_MAX).micros() {
+            let mut state = self.state.lock();
+            state.serial = state.serial.max(serial);
         }
     }
 

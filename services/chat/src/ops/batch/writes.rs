@@ -1,13 +1,12 @@
-//! Writes what a batch allowed, and wakes those who wait for it once it is committed.
+//! Writes what a batch allowed, and says whom it concerns once it is committed.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use haechi_base::{PersonId, Time};
 use haechi_store::{StoreError, Tx};
 
-use super::super::hub::Hub;
+use super::super::hub::News;
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use crate::model::{Event, Rules, notifies};
@@ -19,8 +18,8 @@ pub(super) async fn keep(
     tx: &mut Tx<'_>,
     bench: Bench<'_>,
     now: Time,
-    hub: &Arc<Hub>,
-) -> Result<(), StoreError> {
+    mut news: News,
+) -> Result<News, StoreError> {
     let (loaded, mut out) = (bench.loaded, bench.out);
     let touched = std::mem::take(&mut out.touched);
     let counted = counts(&loaded, &touched);
@@ -72,15 +71,12 @@ pub(super) async fn keep(
     let recount = counted_twice(&touched, &out.events, &repeated);
     store::rooms::raise_activity(tx, &recount).await?;
 
-    let rooms: Vec<String> = touched.into_keys().collect();
-    let hub = Arc::clone(hub);
-    tx.after_commit(move || {
-        for found in &members {
-            hub.membership_changed(found.person, &found.room_id, found.member.membership);
-        }
-        hub.wake_rooms(rooms.iter().map(String::as_str));
-    });
-    Ok(())
+    news.room_ids = touched.into_keys().collect();
+    let memberships = members.into_iter();
+    news.memberships = memberships
+        .map(|found| (found.person, found.room_id, found.member.membership))
+        .collect();
+    Ok(news)
 }
 
 async fn keep_redactions(
