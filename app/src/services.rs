@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
 use haechi_chat::Chat;
 use haechi_continuity::Continuity;
+use haechi_continuity::engine::{Engine, PatroniEngine};
 use haechi_identity::{CodeGateway, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook};
 use haechi_pay::Pay;
 use haechi_service::{Context, JobHandler, JobOutcome, Service};
@@ -32,7 +33,7 @@ impl Services {
         let identity = Identity::new(context.clone(), identity_settings(settings)?);
         let chat = Chat::new(context.clone(), identity.clone());
         let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
-        let continuity = Continuity::new(context.clone());
+        let continuity = Continuity::new(context.clone(), engine(&context)?);
         Ok(Self {
             context,
             identity,
@@ -82,6 +83,16 @@ fn forget_old_keys(context: &Context) -> JobHandler {
             Ok(JobOutcome::RunAgainAt(context.now() + FORGET_KEYS_EVERY))
         }
     })
+}
+
+/// What is under the sites, where etcd was named.
+fn engine(context: &Context) -> Result<Option<Arc<dyn Engine>>> {
+    let Some(leadership) = context.cluster.leadership() else {
+        return Ok(None);
+    };
+    let authentication = std::env::var("HAECHI_PATRONI_AUTHENTICATION").ok();
+    let engine = PatroniEngine::new(leadership.clone(), authentication.as_deref()).context("Patroni")?;
+    Ok(Some(Arc::new(engine)))
 }
 
 fn identity_settings(settings: &Settings) -> Result<IdentitySettings> {

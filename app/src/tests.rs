@@ -160,7 +160,7 @@ async fn the_web_app_may_talk_to_every_site_that_is_there_and_to_nobody_else() {
     assert!(policy_of().await.ends_with("connect-src 'self'"));
     for (name, url) in [
         ("pangyo", "https://pangyo.example"),
-        ("anyang", "http://127.0.1.2:8480"),
+        ("gasan", "http://127.0.1.2:8480"),
     ] {
         let new = NewSite::new(name, name, url, (37.4, 127.1)).unwrap();
         services.continuity.add_site(&operator(), new).await.unwrap();
@@ -170,11 +170,11 @@ async fn the_web_app_may_talk_to_every_site_that_is_there_and_to_nobody_else() {
         policy.ends_with("connect-src 'self' https://pangyo.example http://127.0.1.2:8480"),
         "{policy}"
     );
-    let anyang = "anyang".parse().unwrap();
+    let gasan = "gasan".parse().unwrap();
     for state in [SiteState::Draining, SiteState::Retired] {
         services
             .continuity
-            .change_site(&operator(), &anyang, state)
+            .change_site(&operator(), &gasan, state)
             .await
             .unwrap();
     }

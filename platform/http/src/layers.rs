@@ -7,6 +7,7 @@ mod browsers;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -28,6 +29,9 @@ use crate::{Authenticated, Authenticator, Caller, HttpLimits, KeyedLimiter, Prob
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Beside the metrics, because these can be switched off and cannot be read here.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
 /// Bodies smaller than this are sent as they are: to compress them costs more than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -235,7 +239,14 @@ fn finish_headers(headers: &mut HeaderMap, id: HeaderValue, https_only: bool) {
         .or_insert(HeaderValue::from_static("no-store"));
 }
 
+/// Requests that this process has answered since it started, whatever the answer was.
+#[must_use]
+pub fn requests_answered() -> u64 {
+    ANSWERED.load(Ordering::Relaxed)
+}
+
 fn record(method: &Method, route: Option<&MatchedPath>, status: StatusCode, elapsed: Duration) {
+    ANSWERED.fetch_add(1, Ordering::Relaxed);
     // A path of no route is anybody's invention: it must not become a label.
     let route = route.map_or("none", MatchedPath::as_str);
     tracing::debug!(%method, route, status = status.as_u16(), ?elapsed, "answered");

@@ -19,7 +19,7 @@ pub use authenticate::{
 pub use caller::{Caller, Peer};
 pub use extract::{IdempotencyKey, Path, Query};
 pub use json::{Json, JsonWithBytes, has_nul};
-pub use layers::{ErrorStyle, RequestId, layers};
+pub use layers::{ErrorStyle, RequestId, layers, requests_answered};
 pub use limits::{HttpLimits, Rate};
 pub use page::{Page, PageQuery};
 pub use problem::{Problem, ProblemDocument};

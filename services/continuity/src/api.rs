@@ -1,28 +1,46 @@
 //! The routes of continuity: the sites for everybody, and what staff sees and does.
 
+mod drill;
+mod incident;
 mod site;
 
+use haechi_base::{Id, IdError, Noun};
 use haechi_http::Problem;
 use haechi_service::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Continuity;
-use crate::model::SiteRefusal;
+use crate::model::{DrillRefusal, SiteRefusal};
 use crate::ops::ContinuityError;
 
 /// The table of contents.
 pub(crate) fn routes(continuity: Continuity) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(site::list_for_clients))
+        .routes(routes!(site::list_live))
+        .routes(routes!(site::drain))
+        .routes(routes!(site::bring_back))
+        .routes(routes!(drill::list, drill::file))
+        .routes(routes!(incident::list))
         .with_state(continuity)
+}
+
+/// The cursor of a page is the id of its last item.
+fn cursor<N: Noun>(text: &str) -> Result<Id<N>, Problem> {
+    text.parse()
+        .map_err(|error: IdError| Problem::bad_request("invalid-query", error.to_string()))
 }
 
 impl From<ContinuityError> for Problem {
     fn from(error: ContinuityError) -> Self {
         let detail = error.to_string();
         match error {
-            ContinuityError::NotAllowed => Self::forbidden("administrators-only", detail),
+            ContinuityError::NotAllowed => Self::forbidden("administrator-needed", detail),
             ContinuityError::Site(refusal) => refused(&refusal, detail),
+            ContinuityError::Drill(DrillRefusal::Field { .. }) => Self::unprocessable("drill-report", detail),
+            ContinuityError::Drill(DrillRefusal::TooLarge { .. }) => {
+                Self::payload_too_large("drill-report-too-large", detail)
+            }
             ContinuityError::Store(error) => error.into(),
         }
     }

@@ -1,38 +1,101 @@
 //! Continuity: the sites (data centres), what happens to them, and the drills that prove it harmless.
 
 mod api;
+pub mod engine;
+mod jobs;
 mod known;
+mod load;
 pub mod model;
 pub mod ops;
 mod store;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::sync::Arc;
 
-use haechi_base::Actor;
-use haechi_service::{Context, OpenApiRouter, Service};
+use haechi_base::{Actor, Time};
+use haechi_service::{CancellationToken, Context, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations, StoreError, Tx, WriteKey};
 
+use engine::{Engine, EngineError};
 use known::KnownSites;
-use model::{NewSite, Site, SiteName, SiteState};
+use load::Loads;
+use model::{LiveSite, NewSite, NodeFact, Site, SiteName, SiteState, live_sites};
 use ops::ContinuityError;
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Continuity {
     context: Context,
+    engine: Option<Arc<dyn Engine>>,
     known: Arc<KnownSites>,
+    loads: Arc<Loads>,
 }
 
 impl Continuity {
-    /// The service, working with what the program gives it.
+    /// The service, working with what the program gives it. `engine` is the cluster's under the sites, where there is
+    /// one.
     #[must_use]
-    pub fn new(context: Context) -> Self {
+    pub fn new(context: Context, engine: Option<Arc<dyn Engine>>) -> Self {
         Self {
             context,
-            known: Arc::new(KnownSites::default()),
+            engine,
+            known: Arc::default(),
+            loads: Arc::default(),
         }
+    }
+
+    /// Tells this node's load to the others, and notes when a site is lost and when it is back, until `end`.
+    pub async fn run(&self, end: CancellationToken) {
+        watch::run(self.clone(), end).await;
+    }
+
+    /// The cluster's engine under the sites, where there is one.
+    #[must_use]
+    pub fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        self.engine.as_ref()
+    }
+
+    fn now(&self) -> Time {
+        self.context.now()
+    }
+
+    /// The sites as the store has them now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_sites(&self) -> Result<Vec<Site>, StoreError> {
+        let read = async |tx: &mut Tx<'_>| ops::all_sites(tx).await;
+        self.context.store.read(read).await
+    }
+
+    /// The sites that are not retired as they are at this moment; and why the engine said nothing, if it did not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn live_sites(&self) -> Result<(Vec<LiveSite>, Option<EngineError>), StoreError> {
+        let sites = self.sites().await?;
+        let (facts, silence) = match &self.engine {
+            None => (None, None),
+            Some(engine) => match engine.look().await {
+                Ok(facts) => (Some(facts), None),
+                Err(error) => (None, Some(error)),
+            },
+        };
+        let now = self.now();
+        let nodes: Vec<NodeFact> = self
+            .context
+            .cluster
+            .nodes()
+            .into_iter()
+            .map(|seen| NodeFact {
+                is_up: seen.is_here || seen.is_up,
+                requests_per_s: self.loads.of(seen.node.node_id, now),
+                site: seen.node.site,
+            })
+            .collect();
+        Ok((live_sites(&sites, &nodes, facts.as_ref()), silence))
     }
 
     /// The sites, retired ones too: about a second old, or older while the store cannot be reached.
@@ -111,5 +174,9 @@ impl Service for Continuity {
 
     fn routes(&self) -> OpenApiRouter {
         api::routes(self.clone())
+    }
+
+    fn jobs(&self) -> Vec<JobHandler> {
+        jobs::handlers(self)
     }
 }

@@ -1,11 +1,18 @@
-//! The verbs of continuity: register, drain, return and retire a site.
+//! The verbs of continuity: register, drain, return and retire a site; note its loss and its return; file a drill.
+
+mod drill;
+mod incident;
 
 use haechi_base::{Actor, Role, Time};
+use haechi_store::job::enqueue;
 use haechi_store::{StoreError, Tx};
 use thiserror::Error;
 
-use crate::model::{NewSite, Site, SiteName, SiteRefusal, SiteState, check_change, check_new};
-use crate::store;
+use crate::model::{DrillRefusal, NewSite, Site, SiteName, SiteRefusal, SiteState, check_change, check_new};
+use crate::{jobs, store};
+
+pub use drill::{drills, file_drill};
+pub use incident::{incidents, is_lost, note_lost, note_returned};
 
 /// Why something was not done. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -16,6 +23,9 @@ pub enum ContinuityError {
     /// The rules about sites say no.
     #[error(transparent)]
     Site(#[from] SiteRefusal),
+    /// The report of a drill lacks something.
+    #[error(transparent)]
+    Drill(#[from] DrillRefusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,11 +85,24 @@ pub async fn change_site(
         return Ok(site.clone());
     }
     store::set_state(tx, name, to, now).await?;
+    if to == SiteState::Draining {
+        enqueue(tx, jobs::DRAIN, "sites", "null", now).await?;
+    }
     Ok(Site {
         state: to,
         state_since: now,
         ..site.clone()
     })
+}
+
+/// Has new members of etcd given their vote as soon as they have caught up.
+///
+/// # Errors
+/// [`ContinuityError`].
+pub async fn await_votes(tx: &mut Tx<'_>, actor: &Actor, now: Time) -> Result<(), ContinuityError> {
+    authorise(actor)?;
+    enqueue(tx, jobs::JOIN, "sites", "null", now).await?;
+    Ok(())
 }
 
 fn authorise(actor: &Actor) -> Result<(), ContinuityError> {

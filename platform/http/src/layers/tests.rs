@@ -217,7 +217,7 @@ async fn pages_of_any_origin_may_call_what_is_no_page() {
     let app = app(&limits);
     for _ in 0..3 {
         let asked = Request::options("/api/echo")
-            .header("origin", "https://anyang.example")
+            .header("origin", "https://gasan.example")
             .header("access-control-request-method", "POST");
         let (response, _) = send(&app, asked).await;
         assert_eq!(response.status(), StatusCode::OK);

@@ -10,6 +10,10 @@ use thiserror::Error;
 /// Longest name of a site, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
 
+/// Patroni 4.1 reads `ANY 2 (anyang,...)` as if the name ended after these words, and then stops making standbys
+/// synchronous.
+const MISREAD: [&str; 2] = ["any", "first"];
+
 /// Longest title of a site, in characters.
 const TITLE_CHARACTERS_MAX: usize = 60;
 
@@ -45,7 +49,8 @@ impl FromStr for SiteName {
     fn from_str(text: &str) -> Result<Self, SiteRefusal> {
         let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
         let starts_well = text.starts_with(|letter: char| letter.is_ascii_lowercase());
-        if !starts_well || text.len() > NAME_CHARACTERS_MAX || !text.chars().all(is_plain) {
+        let is_misread = MISREAD.iter().any(|word| text.starts_with(word));
+        if !starts_well || is_misread || text.len() > NAME_CHARACTERS_MAX || !text.chars().all(is_plain) {
             return Err(SiteRefusal::Name);
         }
         Ok(Self(text.to_owned()))
@@ -370,11 +375,11 @@ mod tests {
     fn two_sites_with_one_name_or_one_url_are_refused() {
         let sites = [
             site("pangyo", SiteState::Active),
-            site("anyang", SiteState::Retired),
+            site("gasan", SiteState::Retired),
         ];
         let url = "https://new.haechi.example";
         assert_eq!(check_new(&new("busan", url), &sites), Ok(()));
-        for name in ["pangyo", "anyang"] {
+        for name in ["pangyo", "gasan"] {
             let taken = SiteRefusal::NameTaken(name.parse().unwrap());
             assert_eq!(check_new(&new(name, url), &sites), Err(taken));
         }
@@ -394,7 +399,7 @@ mod tests {
         use SiteState::{Active, Draining, Retired};
         let name: SiteName = "pangyo".parse().unwrap();
         let refusal = |from, to| {
-            let sites = [site("pangyo", from), site("anyang", Active)];
+            let sites = [site("pangyo", from), site("gasan", Active)];
             check_change(&name, to, &sites).err()
         };
         for (from, to) in [
@@ -414,7 +419,7 @@ mod tests {
         }
         let alone = [
             site("pangyo", Active),
-            site("anyang", Draining),
+            site("gasan", Draining),
             site("sejong", Retired),
         ];
         let last = SiteRefusal::LastActive(name.clone());

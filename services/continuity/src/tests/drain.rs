@@ -1,0 +1,195 @@
+//! The job that carries a drain out, on an engine that is written down: what a real one does is tried by `haechi drill
+//! --drain`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use haechi_testkit::{TestStore, on_both_engines, operator};
+use parking_lot::Mutex;
+
+use super::{House, named, start_on};
+use crate::engine::{Engine, EngineError, EtcdMembership};
+use crate::model::{EngineFacts, EtcdFact, PostgresFact, SiteState};
+
+const FOUR: [&str; 4] = ["pangyo", "gasan", "sejong", "busan"];
+
+/// An engine of four sites: it does what it is asked, unless it is told to fail.
+struct Written {
+    facts: Mutex<EngineFacts>,
+    done: Mutex<Vec<String>>,
+    fails: Mutex<bool>,
+}
+
+impl Written {
+    fn new() -> Arc<Self> {
+        let postgres = |site: &str| PostgresFact {
+            site: site.to_owned(),
+            is_reachable: true,
+            state: "streaming".to_owned(),
+            log_position: Some(1),
+        };
+        let etcd = |site: &str| EtcdFact {
+            site: site.to_owned(),
+            is_reachable: true,
+            is_leader: site == "gasan",
+            is_learner: false,
+        };
+        Arc::new(Self {
+            facts: Mutex::new(EngineFacts {
+                leader: Some("pangyo".to_owned()),
+                postgres: FOUR.map(postgres).to_vec(),
+                etcd: FOUR.map(etcd).to_vec(),
+            }),
+            done: Mutex::default(),
+            fails: Mutex::new(false),
+        })
+    }
+
+    fn note(&self, what: String) -> Result<(), EngineError> {
+        self.done.lock().push(what);
+        if *self.fails.lock() {
+            return Err(EngineError::Unreachable("no answer".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> Vec<String> {
+        std::mem::take(&mut *self.done.lock())
+    }
+}
+
+impl Engine for Written {
+    fn look(&self) -> BoxFuture<'_, Result<EngineFacts, EngineError>> {
+        Box::pin(async { Ok(self.facts.lock().clone()) })
+    }
+
+    fn move_primary<'a>(
+        &'a self,
+        from: &'a str,
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<String, EngineError>> {
+        Box::pin(async move {
+            self.note(format!("primary from {from} to {}", to.unwrap_or("any")))?;
+            let to = to.unwrap_or("sejong").to_owned();
+            self.facts.lock().leader = Some(to.clone());
+            Ok(to)
+        })
+    }
+
+    fn move_etcd_leader<'a>(&'a self, to: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move {
+            self.note(format!("etcd to {to}"))?;
+            for member in &mut self.facts.lock().etcd {
+                member.is_leader = member.site == to;
+            }
+            Ok(())
+        })
+    }
+
+    fn add_etcd_member<'a>(
+        &'a self,
+        site: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<EtcdMembership, EngineError>> {
+        Box::pin(async move { Err(EngineError::Refused(site.to_owned())) })
+    }
+
+    fn promote_learners(&self) -> BoxFuture<'_, Result<usize, EngineError>> {
+        Box::pin(async {
+            self.note("promote".to_owned())?;
+            Ok(0)
+        })
+    }
+
+    fn remove_etcd_member<'a>(&'a self, site: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move { Err(EngineError::Refused(site.to_owned())) })
+    }
+}
+
+impl House {
+    async fn wish(&self, site: &str, state: SiteState) {
+        let site = named(site);
+        self.continuity
+            .change_site(&operator(), &site, state)
+            .await
+            .unwrap();
+    }
+
+    /// Runs what is due now, and lets the time until the next look pass.
+    async fn run_jobs(&self) {
+        self.app.run_due_jobs().await;
+        self.app.advance(Duration::from_secs(2));
+    }
+}
+
+async fn house(store: TestStore) -> (House, Arc<Written>) {
+    let engine = Written::new();
+    let house = start_on(store, Some(engine.clone()))
+        .await
+        .with_sites(&FOUR)
+        .await;
+    (house, engine)
+}
+
+async fn a_wish_to_drain_moves_the_primary_once_and_keeps_it_away(store: TestStore) {
+    let (house, engine) = house(store).await;
+    house.run_jobs().await;
+    assert_eq!(engine.done(), Vec::<String>::new());
+    house.wish("pangyo", SiteState::Draining).await;
+    house.run_jobs().await;
+    assert_eq!(engine.done(), ["primary from pangyo to any"]);
+    for _ in 0..3 {
+        house.run_jobs().await;
+    }
+    assert_eq!(engine.done(), Vec::<String>::new());
+    // A fail-over brings it back while the site still drains: it is moved off again.
+    engine.facts.lock().leader = Some("pangyo".to_owned());
+    house.run_jobs().await;
+    assert_eq!(engine.done(), ["primary from pangyo to any"]);
+}
+
+async fn a_site_that_returns_is_left_alone(store: TestStore) {
+    let (house, engine) = house(store).await;
+    house.wish("pangyo", SiteState::Draining).await;
+    house.run_jobs().await;
+    engine.done();
+    house.wish("pangyo", SiteState::Active).await;
+    engine.facts.lock().leader = Some("pangyo".to_owned());
+    for _ in 0..3 {
+        house.run_jobs().await;
+    }
+    assert_eq!(engine.done(), Vec::<String>::new());
+    // And may be drained anew.
+    house.wish("pangyo", SiteState::Draining).await;
+    house.run_jobs().await;
+    assert_eq!(engine.done(), ["primary from pangyo to any"]);
+}
+
+async fn what_fails_is_tried_again_soon_until_it_is_done(store: TestStore) {
+    let (house, engine) = house(store).await;
+    *engine.fails.lock() = true;
+    house.wish("pangyo", SiteState::Draining).await;
+    house.wish("gasan", SiteState::Draining).await;
+    for _ in 0..5 {
+        house.run_jobs().await;
+        let done = engine.done();
+        assert_eq!(done.len(), 2, "{done:?}");
+    }
+    *engine.fails.lock() = false;
+    house.run_jobs().await;
+    let done = engine.done();
+    assert!(
+        done == ["primary from pangyo to busan", "etcd to sejong"]
+            || done == ["primary from pangyo to sejong", "etcd to sejong"],
+        "{done:?}"
+    );
+    house.run_jobs().await;
+    assert_eq!(engine.done().len(), 0);
+}
+
+on_both_engines!(
+    a_wish_to_drain_moves_the_primary_once_and_keeps_it_away,
+    a_site_that_returns_is_left_alone,
+    what_fails_is_tried_again_soon_until_it_is_done,
+);
