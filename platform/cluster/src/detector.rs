@@ -9,6 +9,8 @@
 mod etcd_leader;
 mod members;
 mod probe;
+#[cfg(test)]
+mod tests;
 mod vote;
 
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 mod confirm;
 mod follow;
 mod record;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

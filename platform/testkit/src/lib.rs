@@ -14,6 +14,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod app;
+pub mod etcd_server;
 pub mod postgres_server;
 mod refusals;
 mod request;

@@ -139,10 +139,10 @@ mod tests {
     fn a_members_word_is_read() {
         let value = r#"{"conn_url":"postgres://127.0.1.2:5433/postgres","api_url":"http://127.0.1.2:8008/patroni",
             "state":"running","role":"replica","version":"4.1.5","xlog_location":83886080,"timeline":3}"#;
-        let member = member_state("anyang", value).unwrap();
+        let member = member_state("gasan", value).unwrap();
         assert_eq!((member.host.as_str(), member.port), ("127.0.1.2", 5_433));
         assert_eq!(member.timeline, Some(3));
-        assert!(member_state("anyang", "{}").is_none());
+        assert!(member_state("gasan", "{}").is_none());
     }
 
     #[test]
