@@ -30,6 +30,8 @@ use haechi_service::Context;
 use haechi_store::{Store, Tx};
 use tokio::sync::Semaphore;
 
+#[cfg(test)]
+use crate::model::STREAMS;
 use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
@@ -137,6 +139,15 @@ impl Chat {
                 .map_err(profile::of_identity)
         })
         .await
+    }
+
+    /// How many streams, that of the people included, this node makes the batches of.
+    #[cfg(test)]
+    pub(crate) fn streams_here(&self) -> usize {
+        let rooms = (0..STREAMS)
+            .filter(|stream| self.0.streams.is_here(*stream))
+            .count();
+        rooms + usize::from(self.0.account_data.is_here())
     }
 
     fn store(&self) -> &Store {

@@ -9,6 +9,7 @@ mod media;
 mod membership;
 mod messages;
 mod names;
+mod nodes;
 mod posted;
 mod power;
 mod profile;
@@ -19,6 +20,7 @@ mod sync;
 use std::sync::Arc;
 
 use haechi_identity::{Identity, IdentitySettings};
+use haechi_service::Context;
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring};
 use serde_json::{Value, json};
 
@@ -26,22 +28,30 @@ use crate::Chat;
 
 /// The routes of chat and identity on a store, and the chat itself.
 async fn start(store: TestStore) -> (TestApp, Chat) {
+    let mut chat = None;
+    let app = TestApp::start(store, |context| wire(context, &mut chat)).await;
+    (app, chat.unwrap())
+}
+
+/// The same as a node of a cluster, on a database that several nodes share.
+async fn start_node(store: &TestStore, site: &str) -> (TestApp, Chat) {
+    let mut chat = None;
+    let app = TestApp::join(store, site, |context| wire(context, &mut chat)).await;
+    (app, chat.unwrap())
+}
+
+fn wire(context: Context, chat: &mut Option<Chat>) -> Wiring {
     let settings = IdentitySettings {
         tries_per_caller_hourly: None,
         codes_per_phone_hourly: u32::MAX,
         ..IdentitySettings::default()
     };
-    let mut chat = None;
-    let app = TestApp::start(store, |context| {
-        let identity = Identity::new(context.clone(), settings);
-        let service = chat.insert(Chat::new(context, identity.clone())).clone();
-        Wiring {
-            services: vec![Arc::new(identity.clone()), Arc::new(service)],
-            authenticator: Arc::new(identity),
-        }
-    })
-    .await;
-    (app, chat.unwrap())
+    let identity = Identity::new(context.clone(), settings);
+    let service = chat.insert(Chat::new(context, identity.clone())).clone();
+    Wiring {
+        services: vec![Arc::new(identity.clone()), Arc::new(service)],
+        authenticator: Arc::new(identity),
+    }
 }
 
 /// A path of the specification.

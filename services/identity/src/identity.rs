@@ -76,6 +76,7 @@ impl Identity {
     #[must_use]
     pub fn new(context: Context, settings: IdentitySettings) -> Self {
         let tokens = Tokens::new(&context.secrets, &context.server_name);
+        let sessions = SessionCache::start(&context.cluster);
         let hour = Duration::from_secs(60 * 60);
         let callers = settings
             .tries_per_caller_hourly
@@ -84,7 +85,7 @@ impl Identity {
             context,
             settings,
             tokens,
-            sessions: SessionCache::new(),
+            sessions,
             callers,
             password_sign_ins: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
             password_changes: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
@@ -143,10 +144,10 @@ impl Identity {
         }
     }
 
-    /// Ends sessions on this node by a write's answer. The hook of [`end_after_commit`] does not run when the
+    /// Ends sessions on all nodes by a write's answer. The hook of [`end_after_commit`] does not run when the
     /// answer is the recorded one, after a commit whose outcome was not known.
-    fn end_here(&self, ended: &[SessionId]) {
-        ended.iter().for_each(|id| self.0.sessions.end(*id));
+    fn end_by_answer(&self, ended: &[SessionId]) {
+        self.0.sessions.end(ended);
     }
 
     fn give_tokens(&self, opened: Opened, now: Time) -> Result<SignedInSession> {
@@ -188,10 +189,10 @@ fn too_many(counted: std::result::Result<(), Duration>) -> Result<()> {
     counted.map_err(|retry_after| IdentityError::TooMany { retry_after })
 }
 
-/// Ends sessions on this node even if nobody waits for the answer of the write any more.
+/// Ends sessions on all nodes even if nobody waits for the answer of the write any more.
 fn end_after_commit(tx: &mut Tx<'_>, cache: &SessionCache, ended: Vec<SessionId>) {
     if !ended.is_empty() {
         let cache = cache.clone();
-        tx.after_commit(move || ended.into_iter().for_each(|id| cache.end(id)));
+        tx.after_commit(move || cache.end(&ended));
     }
 }

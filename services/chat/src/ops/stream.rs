@@ -135,7 +135,7 @@ impl Streams {
     }
 
     /// Whether this node makes the batches of a stream.
-    fn is_here(&self, stream: Stream) -> bool {
+    pub(crate) fn is_here(&self, stream: Stream) -> bool {
         self.batchers
             .get(usize::from(stream))
             .is_some_and(OwnedBatcher::is_here)

@@ -89,7 +89,7 @@ impl Identity {
             .await?;
         match outcome {
             CodeSignInOutcome::SignedIn(opened) => {
-                self.end_here(&opened.ended);
+                self.end_by_answer(&opened.ended);
                 self.give_tokens(*opened, now)
             }
             CodeSignInOutcome::WrongCode => Err(IdentityError::WrongCode),

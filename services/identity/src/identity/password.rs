@@ -71,7 +71,7 @@ impl Identity {
                 Ok::<_, IdentityError>(opened)
             })
             .await?;
-        self.end_here(&opened.ended);
+        self.end_by_answer(&opened.ended);
         self.give_tokens(opened, now)
     }
 

@@ -54,7 +54,7 @@ impl Identity {
             })
             .await?;
         let opened = opened.ok_or(IdentityError::UnknownToken)?;
-        self.end_here(&opened.ended);
+        self.end_by_answer(&opened.ended);
         self.give_tokens(opened, now)
     }
 
@@ -83,7 +83,7 @@ impl Identity {
         match outcome {
             RefreshOutcome::Refreshed(opened) => self.give_tokens(*opened, now),
             RefreshOutcome::Ended(ended) => {
-                self.end_here(&ended);
+                self.end_by_answer(&ended);
                 tracing::warn!(session = %id, "a refresh token was used twice; its session was ended");
                 Err(IdentityError::UnknownToken)
             }
@@ -107,7 +107,7 @@ impl Identity {
                 Ok::<_, IdentityError>(ended)
             })
             .await?;
-        self.end_here(&ended);
+        self.end_by_answer(&ended);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Identity {
                 Ok::<_, IdentityError>(ended)
             })
             .await?;
-        self.end_here(&ended);
+        self.end_by_answer(&ended);
         Ok(())
     }
 }
