@@ -8,7 +8,7 @@ const site = (name: string, state: Site['state'] = 'active'): Site => ({
   origin: origin(name),
   state,
 });
-const four = () => ['pangyo', 'anyang', 'sejong', 'busan'].map((name) => site(name));
+const four = () => ['pangyo', 'gasan', 'sejong', 'busan'].map((name) => site(name));
 const own = origin('pangyo');
 const visit = (sites = four(), current = own, seed = 1) =>
   new Sites(own, { sites, learnedAtMs: 1, current, seed });
@@ -46,18 +46,18 @@ describe('the choice of a site', () => {
   });
 
   it('takes a draining site only after all active ones', () => {
-    sites.learn([site('pangyo'), site('anyang', 'draining'), site('sejong')], 1);
-    sites.answered(origin('anyang'));
-    expect(sites.origins()).toEqual(['pangyo', 'sejong', 'anyang'].map(origin));
-    expect(sites.next(without('pangyo', 'sejong'))).toBe(origin('anyang'));
+    sites.learn([site('pangyo'), site('gasan', 'draining'), site('sejong')], 1);
+    sites.answered(origin('gasan'));
+    expect(sites.origins()).toEqual(['pangyo', 'sejong', 'gasan'].map(origin));
+    expect(sites.next(without('pangyo', 'sejong'))).toBe(origin('gasan'));
   });
 
   it('leaves home at once when home is drained, and comes back when it is active', () => {
-    sites.learn([site('pangyo', 'draining'), site('anyang')], 1);
-    expect(sites.current).toBe(origin('anyang'));
+    sites.learn([site('pangyo', 'draining'), site('gasan')], 1);
+    expect(sites.current).toBe(origin('gasan'));
     expect(sites.onDetour).toBe(false);
     expect(sites.awaited()).toBe(undefined);
-    sites.learn([site('pangyo'), site('anyang')], 1);
+    sites.learn([site('pangyo'), site('gasan')], 1);
     expect(sites.current).toBe(own);
   });
 
@@ -69,8 +69,8 @@ describe('the choice of a site', () => {
       const first = device.next(new Set())!;
       firsts.set(first, (firsts.get(first) ?? 0) + 1);
     }
-    expect([...firsts.keys()].sort()).toEqual(['anyang', 'busan', 'sejong'].map(origin));
-    for (const devices of firsts.values()) expect(devices).toBeGreaterThan(50);
+    expect([...firsts.keys()].sort()).toEqual(['gasan', 'busan', 'sejong'].map(origin));
+    for (const devices of firsts.values()) expect(devices).toBeGreaterThan(75);
   });
 
   it('has nowhere else to go when no sites are known', () => {
@@ -128,7 +128,7 @@ describe('the way back', () => {
     sites.failed(own);
     sites.answered(origin('busan'));
     sites.settle();
-    sites.answered(origin('anyang'));
+    sites.answered(origin('gasan'));
     expect(sites.settle()).toBe(false);
     expect(sites.current).toBe(origin('busan'));
   });
@@ -143,7 +143,7 @@ describe('the way back', () => {
 
   it('forgets a site that is no longer listed', () => {
     const later = visit(four(), origin('busan'));
-    later.learn([site('pangyo'), site('anyang')], 1);
+    later.learn([site('pangyo'), site('gasan')], 1);
     expect(later.current).not.toBe(origin('busan'));
     expect(visit(four(), origin('elsewhere')).current).toBe(own);
   });

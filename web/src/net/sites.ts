@@ -172,13 +172,17 @@ function originOf(url: unknown): string | null {
   }
 }
 
-/** A number that is the same for a device and an origin, and differs from device to device (FNV-1a). */
+/** A number that is the same for a device and an origin, and differs from device to device (FNV-1a, then mixed). */
 function spread(origin: string, seed: number): number {
-  let hash = 2_166_136_261 ^ seed;
+  let hash = 2_166_136_261;
   for (let at = 0; at < origin.length; at += 1) {
     hash = Math.imul(hash ^ origin.charCodeAt(at), 16_777_619);
   }
-  return hash >>> 0;
+  // The finalizer of MurmurHash3: names that differ in one letter must not stand in one order everywhere.
+  hash ^= seed;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** Whether asking twice is the same as asking once, so that another site may be asked at once. */

@@ -12,6 +12,7 @@ describe('routes', () => {
     { page: 'me' },
     { page: 'devices' },
     { page: 'password' },
+    { page: 'sites' },
   ];
   it.each(routes)('comes back from its path: %j', (route) => expect(routeOf(pathOf(route))).toEqual(route));
   it('shows the chats for an unknown path', () =>

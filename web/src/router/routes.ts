@@ -11,7 +11,8 @@ export type Route =
   | { page: 'send' }
   | { page: 'me' }
   | { page: 'devices' }
-  | { page: 'password' };
+  | { page: 'password' }
+  | { page: 'sites' };
 
 const PLAIN_PATHS = {
   friends: '/friends',
@@ -22,6 +23,7 @@ const PLAIN_PATHS = {
   me: '/me',
   devices: '/me/devices',
   password: '/me/password',
+  sites: '/me/sites',
 } as const;
 
 const HOME: Route = { page: 'chats' };
@@ -54,6 +56,7 @@ export function tabOf(route: Route): Tab {
       return 'wallet';
     case 'devices':
     case 'password':
+    case 'sites':
       return 'me';
     default:
       return route.page;

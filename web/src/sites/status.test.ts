@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import type { LiveSite } from './api';
+import { figure, statusOf, summaryOf } from './status';
+
+const site = (title: string, change: Partial<LiveSite> = {}): LiveSite => ({
+  name: title.toLowerCase(),
+  title,
+  latitude: 37,
+  longitude: 127,
+  state: 'active',
+  nodes_alive: 1,
+  postgres: 'replica',
+  lag_bytes: 0,
+  etcd: 'member',
+  requests_per_s: 3,
+  capacity_per_s: null,
+  is_drained: false,
+  ...change,
+});
+
+describe('the status of a site', () => {
+  it.each([
+    ['well', {}],
+    ['well', { postgres: null, etcd: null }],
+    ['partly', { postgres: 'unreachable' }],
+    ['partly', { etcd: 'unreachable' }],
+    ['silent', { nodes_alive: 0 }],
+    ['silent', { nodes_alive: 0, state: 'draining' }],
+    ['draining', { state: 'draining' }],
+    ['drained', { state: 'draining', is_drained: true }],
+  ] as [string, Partial<LiveSite>][])('is %s for %j', (status, change) =>
+    expect(statusOf(site('Busan', change))).toBe(status),
+  );
+});
+
+describe('the summary', () => {
+  const leader = site('Pangyo', { postgres: 'leader' });
+  it('says that all is well', () =>
+    expect(summaryOf([leader, site('Busan')])).toEqual({ key: 'allWell', titles: [], leader: 'Pangyo' }));
+  it('names the sites that ail, before those that drain', () =>
+    expect(
+      summaryOf([leader, site('Busan', { nodes_alive: 0 }), site('Sejong', { state: 'draining' })]),
+    ).toMatchObject({ key: 'ailing', titles: ['Busan'] }));
+  it('says first of all that nobody takes writes', () =>
+    expect(summaryOf([site('Pangyo', { nodes_alive: 0 }), site('Busan')]).key).toBe('noLeader'));
+  it('expects no leader where there is no cluster', () =>
+    expect(summaryOf([site('Pangyo', { postgres: null })]).key).toBe('allWell'));
+});
+
+describe('a figure of a report', () => {
+  const report = {
+    lost: 0,
+    rejoin_s: { p50: 20, p95: 31.5 },
+    write_stall_ms: { overall: 2_300, chat: null },
+  };
+  it.each([
+    [0, ['lost']],
+    [31.5, ['rejoin_s']],
+    [2_300, ['write_stall_ms', 'overall']],
+    [null, ['write_stall_ms', 'chat']],
+    [null, ['write_stall_ms', 'pay', 'p95']],
+    [null, ['nothing']],
+  ] as [number | null, string[]][])('is %j at %j', (found, path) =>
+    expect(figure(report, ...path)).toBe(found),
+  );
+});
