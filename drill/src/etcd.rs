@@ -73,7 +73,14 @@ struct Status {
 
 /// Whether a site's etcd leads the others. `None` when it does not answer.
 pub(crate) async fn leads(place: &Place) -> Option<bool> {
-    let answer = http::post(place.etcd, "/v3/maintenance/status", &json!({}), ANSWER_TIMEOUT).await;
+    let answer = http::post(
+        place.etcd,
+        "/v3/maintenance/status",
+        &json!({}),
+        None,
+        ANSWER_TIMEOUT,
+    )
+    .await;
     let status: Status = answer.ok()?.parse().ok()?;
     Some(status.leader.as_deref() == Some(&status.header.member_id))
 }
@@ -90,12 +97,9 @@ pub(crate) async fn is_healthy(place: &Place) -> bool {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Listed {
     #[serde(rename = "ID")]
     id: String,
-    #[serde(default)]
-    peer_ur_ls: Vec<String>,
     #[serde(rename = "peerURLs", default)]
     peer_urls: Vec<String>,
 }
@@ -110,6 +114,7 @@ pub(crate) async fn replace(lost: &Place, survivor: &Place) -> Result<()> {
         survivor.etcd,
         "/v3/cluster/member/list",
         &json!({}),
+        None,
         ANSWER_TIMEOUT,
     )
     .await?;
@@ -118,14 +123,28 @@ pub(crate) async fn replace(lost: &Place, survivor: &Place) -> Result<()> {
     let old = members
         .members
         .into_iter()
-        .find(|member| member.peer_urls.contains(&url) || member.peer_ur_ls.contains(&url));
+        .find(|member| member.peer_urls.contains(&url));
     if let Some(old) = old {
         let body = json!({ "ID": old.id });
-        let removed = http::post(survivor.etcd, "/v3/cluster/member/remove", &body, CHANGE_TIMEOUT).await?;
+        let removed = http::post(
+            survivor.etcd,
+            "/v3/cluster/member/remove",
+            &body,
+            None,
+            CHANGE_TIMEOUT,
+        )
+        .await?;
         let _: serde_json::Value = removed.parse().context("etcd does not let the lost member go")?;
     }
     let body = json!({ "peerURLs": [url] });
-    let added = http::post(survivor.etcd, "/v3/cluster/member/add", &body, CHANGE_TIMEOUT).await?;
+    let added = http::post(
+        survivor.etcd,
+        "/v3/cluster/member/add",
+        &body,
+        None,
+        CHANGE_TIMEOUT,
+    )
+    .await?;
     let _: serde_json::Value = added.parse().context("etcd does not take the member back")?;
     Ok(())
 }

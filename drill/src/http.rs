@@ -18,11 +18,17 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// The body of a success as JSON.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+    /// Refuses every status that is no success, with what was said.
+    pub(crate) fn success(&self) -> Result<()> {
         if !(200..300).contains(&self.status) {
             bail!("{}: {}", self.status, String::from_utf8_lossy(&self.body).trim());
         }
+        Ok(())
+    }
+
+    /// The body of a success as JSON.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        self.success()?;
         serde_json::from_slice(&self.body).context("the answer is not the JSON that was expected")
     }
 }
@@ -44,15 +50,20 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<Answered> {
     .await
 }
 
-/// Sends JSON with POST, and waits for the answer this long at the most.
+/// Sends JSON with POST, with an access token if there is one, and waits for the answer this long at the most.
 pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
     body: &Value,
+    token: Option<&str>,
     answer_timeout: Duration,
 ) -> Result<Answered> {
     in_time(answer_timeout, address, async {
-        Ok(Client::connect(address).await?.post(path, body).await?.into())
+        let mut client = Client::connect(address).await?;
+        if let Some(token) = token {
+            client.set_token(token)?;
+        }
+        Ok(client.post(path, body).await?.into())
     })
     .await
 }

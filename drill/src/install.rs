@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 /// The version of Patroni that the drill was measured with; older ones have no quorum commit.
-const PATRONI_VERSION: &str = "4.1.5";
+pub(crate) const PATRONI_VERSION: &str = "4.1.5";
 
 /// Where root keeps Patroni: the user postgres must be able to read it.
 const SHARED_CACHE: &str = "/var/cache/haechi";

@@ -106,6 +106,11 @@ impl Member {
         self.role == "leader"
     }
 
+    /// Whether it follows and its word counts in the quorum, so that it may lead next.
+    pub(crate) fn confirms(&self) -> bool {
+        self.follows() && self.role == "quorum_standby"
+    }
+
     /// Whether it streams what the leader writes, nothing of it outstanding that Patroni would mention.
     pub(crate) fn follows(&self) -> bool {
         !self.leads()
@@ -136,6 +141,7 @@ pub(crate) async fn leads(place: &Place) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn member(text: &str) -> Member {

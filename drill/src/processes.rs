@@ -252,6 +252,7 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// Both ways of striking a site that this machine has.

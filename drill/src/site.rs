@@ -69,6 +69,27 @@ impl Place {
         }
     }
 
+    /// A place of this name that nothing runs at.
+    #[cfg(test)]
+    pub(crate) fn example(name: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        Self {
+            name: name.to_owned(),
+            weight: 1,
+            folder: PathBuf::from("/nowhere").join(name),
+            etcd: address,
+            postgres: address,
+            patroni: address,
+            http: address,
+            programs: Programs {
+                postgres: PathBuf::new(),
+                etcd: PathBuf::new(),
+                patroni: PathBuf::new(),
+                python: PathBuf::new(),
+            },
+        }
+    }
+
     /// The folder that a full disk is simulated on.
     pub(crate) fn disk(&self) -> PathBuf {
         self.folder.join("postgres")

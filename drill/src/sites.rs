@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use haechi_base::MasterKey;
 
+use crate::disk;
 use crate::etcd::{self, Beginning};
 use crate::install;
 use crate::keeper::Keeper;
@@ -27,6 +28,8 @@ pub struct SitesOptions {
     pub program: PathBuf,
     /// Where the sites' folders are made, and stay; a temporary folder that goes with the sites when there is none.
     pub work: Option<PathBuf>,
+    /// Whether each site's PostgreSQL gets a small disk of its own, so that it can be filled.
+    pub small_disks: bool,
     /// Whether each site gets a network of its own, so that it can be cut off.
     pub can_cut: bool,
     /// Whether a silent site is left to Patroni's own lease (`haechi serve --no-detector`).
@@ -42,6 +45,7 @@ impl SitesOptions {
         Self {
             program: program.to_owned(),
             work: None,
+            small_disks: false,
             can_cut: false,
             stock: false,
             node_log: "info".to_owned(),
@@ -103,6 +107,9 @@ impl Sites {
             .enumerate()
             .map(|(index, place)| Site::new(index, place.clone(), group.as_deref()))
             .collect::<Result<_>>()?;
+        if options.small_disks {
+            places.iter().try_for_each(disk::mount_small)?;
+        }
         Ok(Self {
             places,
             sites,
@@ -137,10 +144,10 @@ impl Sites {
         for site in &mut self.sites[1..] {
             site.start_patroni(&self.network, &self.places)?;
         }
-        wait_until("three standbys stream", START_STEP_MAX, async || {
+        wait_until("three standbys are in the quorum", START_STEP_MAX, async || {
             let members = patroni::members(first).await?;
-            let following = members.iter().filter(|member| member.follows()).count();
-            Ok((following + 1 == SITES.len()).then_some(()))
+            let confirming = members.iter().filter(|member| member.confirms()).count();
+            holds(confirming + 1 == SITES.len())
         })
         .await?;
         self.sites[0].make_database(&self.network).await?;
