@@ -123,6 +123,8 @@ pub struct Figures {
     pub usual_stall_ms: Stalls,
     /// The longest that one write took from when it was first sent to its acknowledgement, from the strike on.
     pub write_worst_ms: Stalls,
+    /// The same before the strike, for comparison.
+    pub usual_worst_ms: Stalls,
     /// Reads that no site answered within a second, after the warm-up.
     pub read_failures: u64,
     /// The longest that one read took until any site answered, from the strike on.
@@ -173,7 +175,8 @@ impl Figures {
         Self {
             write_stall_ms: gaps(record, struck_us, record.ended_us),
             usual_stall_ms: gaps(record, steady_us, struck_us),
-            write_worst_ms: Stalls::each(|service| worst_write(record, service, struck_us)),
+            write_worst_ms: worst_writes(record, struck_us, u64::MAX),
+            usual_worst_ms: worst_writes(record, steady_us, struck_us),
             read_failures: count(
                 record
                     .all_reads()
@@ -227,13 +230,21 @@ fn gaps(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     })
 }
 
-fn worst_write(record: &Record, service: Option<Service>, struck_us: u64) -> Option<u64> {
-    writes(record, service)
-        .filter_map(|sent| {
-            let ended_us = sent.acknowledged_us.unwrap_or(record.ended_us);
-            (ended_us >= struck_us).then(|| ms(ended_us.saturating_sub(sent.first_sent_us)))
-        })
-        .max()
+/// The longest that one write took, of those that were acknowledged in a span. Who was never acknowledged waited until
+/// the load ended.
+fn worst_writes(record: &Record, from_us: u64, until_us: u64) -> Stalls {
+    Stalls::each(|service| {
+        writes(record, service)
+            .map(|sent| {
+                (
+                    sent.first_sent_us,
+                    sent.acknowledged_us.unwrap_or(record.ended_us),
+                )
+            })
+            .filter(|(_, ended_us)| (from_us..until_us).contains(ended_us))
+            .map(|(begun_us, ended_us)| ms(ended_us.saturating_sub(begun_us)))
+            .max()
+    })
 }
 
 fn worst_delivery(record: &Record, struck_us: u64) -> Option<u64> {
@@ -369,6 +380,8 @@ mod tests {
         assert_eq!(figures.write_stall_ms.pay, None);
         assert_eq!(figures.usual_stall_ms.overall, Some(10));
         assert_eq!(figures.write_worst_ms.chat, Some(1));
+        assert_eq!(figures.usual_worst_ms.chat, Some(1));
+        assert_eq!(figures.usual_worst_ms.media, None);
         assert_eq!(figures.steady_per_s, Some(100.0));
         assert_eq!(figures.struck_per_s, Some(50.0));
         assert_eq!(figures.capacity_left, Some(0.5));

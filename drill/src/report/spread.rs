@@ -77,6 +77,8 @@ impl Spreads {
 pub struct Percentiles {
     /// The stalls of writes.
     pub write_stall_ms: Spreads,
+    /// The longest that a single write took until it was acknowledged.
+    pub write_worst_ms: Option<Spread>,
     /// The stalls of reads.
     pub read_stall_ms: Option<Spread>,
     /// How long the site took to rejoin, in milliseconds.
@@ -94,6 +96,11 @@ impl Percentiles {
         let rejoin_ms = rejoins.map(|seconds| (seconds * 1_000.0).round() as u64);
         Self {
             write_stall_ms: Spreads::of(rounds),
+            write_worst_ms: Spread::of(
+                rounds
+                    .iter()
+                    .filter_map(|round| round.figures.write_worst_ms.overall),
+            ),
             read_stall_ms: Spread::of(rounds.iter().map(|round| round.figures.read_stall_ms)),
             rejoin_ms: Spread::of(rejoin_ms),
         }

@@ -120,6 +120,7 @@ fn spreads(report: &Report) -> Table {
     row("  pay", stalls.pay);
     row("  sign-in", stalls.sign_in);
     row("  media", stalls.media);
+    row("longest single write", percentiles.write_worst_ms);
     row("reads", percentiles.read_stall_ms);
     row("until rejoined", percentiles.rejoin_ms);
     for column in table.column_iter_mut().skip(1) {
