@@ -41,7 +41,7 @@ impl FromStr for Role {
 }
 
 /// The signed-in person on whose behalf an operation runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The person.
     pub person: PersonId,

@@ -9,9 +9,10 @@ mod tests;
 
 use haechi_base::{Actor, Money, PersonId, Time};
 use haechi_chat::Chat;
+use haechi_cluster::OwnedBatcher;
 use haechi_identity::Identity;
 use haechi_service::{Context, OpenApiRouter, Service};
-use haechi_store::{BatchLimits, Batcher, Migration, Migrations, Store, StoreError, Tx, WriteKey};
+use haechi_store::{BatchLimits, Migration, Migrations, Store, StoreError, Tx, WriteKey};
 
 use model::{BATCH_TRANSFERS_MAX, Transfer, TransferId};
 use ops::{PayError, TopUp, TransferRequest};
@@ -21,7 +22,7 @@ use ops::{PayError, TopUp, TransferRequest};
 pub struct Pay {
     context: Context,
     identity: Identity,
-    transfers: Batcher<TransferRequest, Result<Transfer, PayError>>,
+    transfers: OwnedBatcher<TransferRequest, Result<Transfer, PayError>>,
 }
 
 impl Pay {
@@ -33,7 +34,7 @@ impl Pay {
             ..BatchLimits::default()
         };
         let store = context.store.clone();
-        let transfers = Batcher::start(limits, move |requests| {
+        let transfers = OwnedBatcher::start(&context.cluster, "pay.transfers", limits, move |requests| {
             transfer_batch(store.clone(), chat.clone(), requests)
         });
         Self {
@@ -72,6 +73,12 @@ impl Pay {
         let key = WriteKey::client(&format!("pay.top_up/{operator}"), key, fingerprint.as_bytes());
         let write = async move |tx: &mut Tx<'_>| ops::top_up(tx, request, now).await;
         self.context.store.write(key, write).await
+    }
+
+    /// Whether this node makes the batches of transfers.
+    #[cfg(test)]
+    pub(crate) fn is_here(&self) -> bool {
+        self.transfers.is_here()
     }
 
     fn now(&self) -> Time {

@@ -125,7 +125,7 @@ pub struct LedgerCheck {
 }
 
 /// Why a transfer is refused by the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum TransferRefusal {
     /// Payer and receiver are one person.
     #[error("one cannot send money to oneself")]

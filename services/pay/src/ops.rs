@@ -6,6 +6,7 @@ use haechi_base::{Money, PersonId, Time};
 use haechi_chat::ChatError;
 use haechi_identity::IdentityError;
 use haechi_store::{StoreError, Tx};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::{
@@ -17,7 +18,8 @@ use crate::store::{self, Posting};
 pub use transfer::{TransferRequest, transfer, transfer_all};
 
 /// Why a movement of money was not done. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+// Told by one node to another, so every variant can be written and read back.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum PayError {
     /// The rules of the ledger say no.
     #[error(transparent)]

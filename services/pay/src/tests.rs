@@ -3,6 +3,7 @@
 
 mod in_a_chat;
 mod keys;
+mod nodes;
 mod refusals;
 mod wallets;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use haechi_base::Money;
 use haechi_chat::Chat;
 use haechi_identity::{Identity, IdentitySettings};
+use haechi_service::Context;
 use haechi_testkit::{SignedUp, TestApp, TestRequest, TestResponse, TestStore, Wiring};
 use serde_json::{Value, json};
 
@@ -24,24 +26,33 @@ struct House {
 }
 
 async fn start(store: TestStore) -> House {
+    let mut services = None;
+    let app = TestApp::start(store, |context| wire(context, &mut services)).await;
+    let (chat, pay) = services.unwrap();
+    House { app, chat, pay }
+}
+
+/// The same as a node of a cluster, on a database that several nodes share.
+async fn start_node(store: &TestStore, site: &str) -> House {
+    let mut services = None;
+    let app = TestApp::join(store, site, |context| wire(context, &mut services)).await;
+    let (chat, pay) = services.unwrap();
+    House { app, chat, pay }
+}
+
+fn wire(context: Context, services: &mut Option<(Chat, Pay)>) -> Wiring {
     let settings = IdentitySettings {
         tries_per_caller_hourly: None,
         ..IdentitySettings::default()
     };
-    let mut services = None;
-    let app = TestApp::start(store, |context| {
-        let identity = Identity::new(context.clone(), settings);
-        let chat = Chat::new(context.clone(), identity.clone());
-        let pay = Pay::new(context, identity.clone(), chat.clone());
-        services = Some((chat.clone(), pay.clone()));
-        Wiring {
-            services: vec![Arc::new(identity.clone()), Arc::new(chat), Arc::new(pay)],
-            authenticator: Arc::new(identity),
-        }
-    })
-    .await;
-    let (chat, pay) = services.unwrap();
-    House { app, chat, pay }
+    let identity = Identity::new(context.clone(), settings);
+    let chat = Chat::new(context.clone(), identity.clone());
+    let pay = Pay::new(context, identity.clone(), chat.clone());
+    *services = Some((chat.clone(), pay.clone()));
+    Wiring {
+        services: vec![Arc::new(identity.clone()), Arc::new(chat), Arc::new(pay)],
+        authenticator: Arc::new(identity),
+    }
 }
 
 impl House {

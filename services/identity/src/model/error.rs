@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use haechi_store::StoreError;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why an operation of identity was refused. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum IdentityError {
     /// The text is no phone number that can be called.
     #[error("this is no phone number: write it with its country, as in +82 10-1234-5678")]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use haechi_base::{Actor, Money, PersonId, Time};
 use haechi_chat::Chat;
 use haechi_store::{StoreError, Tx};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::PayError;
@@ -15,7 +16,7 @@ use crate::model::{self, Transfer, TransferId, TransferKind, TransferRefusal, Wa
 use crate::store::{self, ClaimedKey, Posting};
 
 /// One transfer that is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TransferRequest {
     /// The idempotency key, unique over all people: it begins with the payer's id.
     pub key: String,
