@@ -145,3 +145,28 @@ export class Person {
     await this.page.screenshot({ path: join(folder, `${name}.png`) });
   }
 }
+
+/** Runs a journey to its end, and says where it failed and what the pages complained of. */
+export async function run(journey) {
+  const people = [];
+  const browser = await launch();
+  try {
+    await journey(browser, people);
+    for (const person of people) {
+      if (person.faults.length)
+        throw new Error(`errors in the page of ${person.name}: ${person.faults.join('; ')}`);
+    }
+    console.log('JOURNEY PASSED');
+  } catch (error) {
+    console.error(`JOURNEY FAILED at: ${current}\n${error.message}`);
+    for (const [index, person] of people.entries()) {
+      await person.picture(`failed-${index}`).catch(() => null);
+      const complaints = [...person.faults, ...person.complaints.slice(-5)];
+      if (complaints.length) console.error(`page of ${person.name} said: ${complaints.join(' | ')}`);
+    }
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+    process.stdin.destroy();
+  }
+}

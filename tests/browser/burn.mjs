@@ -9,8 +9,8 @@
 // Whoever runs this holds the fire: the script prints `DO burn`, `DO restore`, `DO freeze` or `DO thaw`, and goes on when
 // a line comes back on its standard input.
 import { execFileSync } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { baseUrl, currentStep, launch, Person, same, step, until } from './browser.mjs';
+import { baseUrl, Person, run, same, step, until } from './browser.mjs';
+import { fire } from './fire.mjs';
 import { befriend, drawPhoto, randomPhone, signUp } from './people.mjs';
 
 /** From the fire to the message at the other person: a silent site costs 2.5 s, the rest is a slow machine. */
@@ -22,15 +22,6 @@ const SMOKE = 'I smell smoke, are you there?';
 const ANSWER = '네, 다 잘 보여요';
 const AGAIN = 'And once more, with the fire out';
 const FROZEN = 'It is quiet here';
-
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
-/** Has the runner do something to the site. */
-async function fire(deed) {
-  console.log(`DO ${deed}`);
-  const { done } = await lines.next();
-  if (done) throw new Error(`nobody did: ${deed}`);
-}
 
 const calmLine = (person) => person.page.getByTestId('calm-line');
 
@@ -73,7 +64,7 @@ const knownSites = (person) =>
   person.page.evaluate(() => JSON.parse(localStorage.getItem('haechi.sites') ?? '{}'));
 const isSignedIn = (person) => person.page.evaluate(() => localStorage.getItem('haechi.session') !== null);
 
-async function journey(browser) {
+await run(async (browser, people) => {
   const a = await Person.open(browser, {
     name: 'Haneul',
     phone: randomPhone(),
@@ -190,26 +181,4 @@ async function journey(browser) {
       if (!(await isSignedIn(person))) throw new Error(`${person.name} was signed out`);
     }
   });
-  for (const person of people) {
-    if (person.faults.length)
-      throw new Error(`errors in the page of ${person.name}: ${person.faults.join('; ')}`);
-  }
-}
-
-const people = [];
-const browser = await launch();
-try {
-  await journey(browser);
-  console.log('JOURNEY PASSED');
-} catch (error) {
-  console.error(`JOURNEY FAILED at: ${currentStep()}\n${error.message}`);
-  for (const [index, person] of people.entries()) {
-    await person.picture(`failed-burn-${index === 0 ? 'a' : 'b'}`).catch(() => null);
-    const complaints = [...person.faults, ...person.complaints.slice(-5)];
-    if (complaints.length) console.error(`page of ${person.name} said: ${complaints.join(' | ')}`);
-  }
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  process.stdin.destroy();
-}
+});

@@ -10,7 +10,7 @@
 // Ends with 0 when every step passed, and with 1 and one clear message at the first that did not.
 import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { currentStep, launch, Person, same, step, until } from './browser.mjs';
+import { Person, run, same, step, until } from './browser.mjs';
 import { befriend, drawPhoto, randomPhone, signUp } from './people.mjs';
 
 const phones = {
@@ -78,7 +78,7 @@ async function choose(person, label, role = 'radio') {
   await person.page.getByRole(role, { name: label, exact: true }).check({ force: true });
 }
 
-async function journey(browser) {
+async function journey(browser, people) {
   const a = await Person.open(browser, {
     name: 'Haneul',
     phone: phones.a,
@@ -288,10 +288,6 @@ async function journey(browser) {
     await a.page.getByLabel('전화번호').waitFor();
     same('kept session', await a.page.evaluate(() => localStorage.getItem('haechi.session')), null);
   });
-  for (const person of [a, b]) {
-    if (person.faults.length)
-      throw new Error(`errors in the page of ${person.name}: ${person.faults.join('; ')}`);
-  }
 }
 
 /** Whether the open chat has been written to the app's own database. */
@@ -314,20 +310,4 @@ function kept(page) {
   );
 }
 
-const people = [];
-const browser = await launch();
-try {
-  await journey(browser);
-  console.log('JOURNEY PASSED');
-} catch (error) {
-  console.error(`JOURNEY FAILED at: ${currentStep()}\n${error.message}`);
-  for (const [index, person] of people.entries()) {
-    await person.picture(`failed-${index === 0 ? 'a' : 'b'}`).catch(() => null);
-    const complaints = [...person.faults, ...person.complaints.slice(-5)];
-    if (complaints.length) console.error(`page of ${person.name} said: ${complaints.join(' | ')}`);
-  }
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  process.stdin.destroy();
-}
+await run(journey);

@@ -3,6 +3,8 @@ import { Refused } from '../api/problems';
 import { lastDrill, liveSites, type Drill, type LiveSites } from './api';
 
 const PAUSE_MS = 1_500;
+/** A node may remember for half a minute that somebody was no member of staff. */
+const REFUSED_PAUSE_MS = 5_000;
 /** The last drill changes seldom: it is asked for once in so many rounds. */
 const DRILL_EVERY = 20;
 /** Figures older than this are shown as what they were. */
@@ -43,14 +45,11 @@ export class Console {
       if (this.#round++ % DRILL_EVERY === 0) this.drill = await lastDrill();
       this.refused = false;
     } catch (error) {
-      // Who is away is asked again; who says no is believed.
-      if (error instanceof Refused && error.status === 403) {
-        this.refused = true;
-        return;
-      }
+      if (error instanceof Refused && error.status === 403) this.refused = true;
     }
     this.isStale = this.asOf > 0 && Date.now() - this.asOf / 1000 > STALE_AFTER_MS;
     clearTimeout(this.#timer);
-    if (this.#isRunning && !document.hidden) this.#timer = setTimeout(() => void this.refresh(), PAUSE_MS);
+    if (this.#isRunning && !document.hidden)
+      this.#timer = setTimeout(() => void this.refresh(), this.refused ? REFUSED_PAUSE_MS : PAUSE_MS);
   }
 }
