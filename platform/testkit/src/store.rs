@@ -68,6 +68,12 @@ impl TestStore {
         Self::open(format!("{host}/{name}"), None)
     }
 
+    /// An empty database that the test made itself.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self::open(url.to_owned(), None)
+    }
+
     fn open(url: String, directory: Option<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let store = open_store(&url, &clock);
@@ -112,6 +118,28 @@ impl TestStore {
         }
     }
 
+    /// Lets the server write or not, as a standby does not: for a server of the test's own, since all its databases are
+    /// concerned.
+    ///
+    /// # Panics
+    /// When the server cannot be told.
+    pub async fn set_writable(&self, is_writable: bool) {
+        let word = if is_writable { "off" } else { "on" };
+        run_on(
+            &self.url,
+            &format!("ALTER SYSTEM SET default_transaction_read_only = {word}"),
+        )
+        .await;
+        run_on(&self.url, "SELECT pg_reload_conf()").await;
+        while shown(&self.url, "default_transaction_read_only").await != word {
+            tokio::task::yield_now().await;
+        }
+        // Sessions that began before might not have heard of it yet.
+        let end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        run_on(&self.url, end_others).await;
+    }
+
     /// A second store on the same database, as another node would open it.
     #[must_use]
     pub fn open_again(&self) -> Store {
@@ -152,6 +180,21 @@ fn open_store(url: &str, clock: &Arc<ManualClock>) -> Store {
     };
     let url: StoreUrl = url.parse().expect("the URL of the test's store");
     Store::open(&url, &limits, Arc::clone(clock) as Arc<dyn Clock>).expect("the test's store")
+}
+
+/// A setting, as a new session has it.
+async fn shown(url: &str, setting: &str) -> String {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the test's PostgreSQL server answers");
+    let task = tokio::spawn(connection);
+    let row = client
+        .query_one(&format!("SHOW {setting}"), &[])
+        .await
+        .expect("a setting");
+    drop(client);
+    task.await.expect("no panic").expect("an orderly end");
+    row.get(0)
 }
 
 /// Runs a statement on a connection of its own.

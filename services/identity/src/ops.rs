@@ -6,8 +6,8 @@ use haechi_store::Tx;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceRequest, DisplayName, IdentityError, Person, PhoneNumber,
-    RefreshStep, SESSION_LIFE, Session, judge_code, refresh_step, refuse_flood,
+    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceRequest, DisplayName, IdentityError, OutageStep, Person,
+    PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, outage_step, refresh_step, refuse_flood,
 };
 use crate::store;
 
@@ -237,6 +237,42 @@ pub(crate) async fn refresh(
         .ok_or(IdentityError::NoSuchPerson)?;
     let ended = Vec::new();
     Ok(RefreshOutcome::Refreshed(Box::new(Opened {
+        person,
+        session,
+        ended,
+    })))
+}
+
+/// How a refresh without a write ended.
+pub(crate) enum ExtendOutcome {
+    Extended(Box<Opened>),
+    Refused,
+    /// The database that answered does not know the session.
+    NotSeen,
+}
+
+/// Finds what a refresh token is good for, and changes nothing.
+pub(crate) async fn extend(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    token_generation: u32,
+    now: Time,
+) -> Result<ExtendOutcome> {
+    let Some(mut session) = store::find_session(tx, id).await? else {
+        return Ok(ExtendOutcome::NotSeen);
+    };
+    if !session.refreshable || now >= session.expires_at {
+        return Ok(ExtendOutcome::Refused);
+    }
+    match outage_step(session.generation, session.used_generation, token_generation) {
+        OutageStep::GiveOut(generation) => session.generation = generation,
+        OutageStep::Refuse => return Ok(ExtendOutcome::Refused),
+    }
+    let Some(person) = store::find_person(tx, session.person).await? else {
+        return Ok(ExtendOutcome::NotSeen);
+    };
+    let ended = Vec::new();
+    Ok(ExtendOutcome::Extended(Box::new(Opened {
         person,
         session,
         ended,

@@ -38,6 +38,11 @@ impl Claims {
         self.generation
     }
 
+    /// When it was given out, in seconds since the epoch.
+    pub(crate) const fn issued_at(&self) -> i64 {
+        self.iat
+    }
+
     pub(crate) const fn is_over(&self, now: Time) -> bool {
         self.exp <= now.seconds()
     }

@@ -3,6 +3,7 @@
 
 mod gateway;
 mod lost_commit;
+mod outage;
 mod profile;
 mod rules;
 mod sessions;

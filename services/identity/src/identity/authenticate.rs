@@ -16,7 +16,11 @@ use crate::store;
 const TOUCH_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How long a request waits for the store to tell whether its session lives.
-const SESSION_READ_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const SESSION_READ_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How far a standby may lag behind: a session that it does not have, of a token as young as this, may have begun on
+/// the primary just before that was lost.
+const STANDBY_LAG_MAX: Duration = Duration::from_secs(60);
 
 impl Identity {
     async fn actor_of(&self, token: &str) -> Result<Actor, AuthenticationError> {
@@ -58,11 +62,18 @@ impl Identity {
                 }
                 Known::Alive { role }
             }
+            Ok(Ok(None)) if self.is_too_new_to_be_seen(claims, now) => Known::Unsure,
             Ok(Ok(_)) => Known::Ended,
             Ok(Err(StoreError::Unavailable(_) | StoreError::Unknown(_))) | Err(_) => Known::Unsure,
             Ok(Err(error)) => return Err(error),
         };
         Ok(self.0.sessions.learn(id, known))
+    }
+
+    fn is_too_new_to_be_seen(&self, claims: &Claims, now: Time) -> bool {
+        let is_young =
+            now.seconds().saturating_sub(claims.issued_at()) <= STANDBY_LAG_MAX.as_secs().cast_signed();
+        self.0.context.store.is_degraded() && is_young
     }
 
     /// Writes down that a session is in use, beside the request: losing it does no harm.

@@ -1,12 +1,19 @@
 //! Sessions: more devices, refreshed tokens, sign-out.
 
-use haechi_base::{Actor, SessionId, random};
-use haechi_store::{Tx, WriteKey};
+use std::time::Duration;
 
+use haechi_base::{Actor, SessionId, Time, random};
+use haechi_store::{StoreError, Tx, WriteKey};
+use tokio::time::timeout;
+
+use super::authenticate::SESSION_READ_TIMEOUT;
 use super::{Identity, Result, end_after_commit};
 use crate::model::{DeviceRequest, IdentityError, LOGIN_TOKEN_LIFE, LoginToken, SignedInSession};
-use crate::ops::{self, RefreshOutcome};
+use crate::ops::{self, ExtendOutcome, RefreshOutcome};
 use crate::secret;
+
+/// How long a refresh waits for a primary; then it does without one.
+const ROTATION_WAIT: Duration = Duration::from_secs(2);
 
 impl Identity {
     /// A token with which another device of the actor signs in, once, within two minutes.
@@ -61,12 +68,25 @@ impl Identity {
     /// The next access and refresh token for a refresh token. One that was used before ends its session: either
     /// now or then it was a thief who used it.
     ///
+    /// While nobody can write, it is a new access token with the same refresh token: an outage signs nobody out.
+    ///
     /// # Errors
     /// [`IdentityError::UnknownToken`], [`IdentityError::Store`].
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedInSession> {
         let verified = self.0.tokens.verify_refresh_token(refresh_token);
         let (id, generation) = verified.ok_or(IdentityError::UnknownToken)?;
         let now = self.0.context.now();
+        // A write that is not waited for any longer may still be done. Then the client has the pair before the
+        // newest, of which nothing was used: that is good for the newest one.
+        match timeout(ROTATION_WAIT, self.rotate(id, generation, now)).await {
+            Err(_) | Ok(Err(IdentityError::Store(StoreError::Unavailable(_) | StoreError::Unknown(_)))) => {
+                self.extend(id, generation, now).await
+            }
+            Ok(outcome) => outcome,
+        }
+    }
+
+    async fn rotate(&self, id: SessionId, generation: u32, now: Time) -> Result<SignedInSession> {
         let cache = self.0.sessions.clone();
         let outcome = self
             .0
@@ -88,6 +108,25 @@ impl Identity {
                 Err(IdentityError::UnknownToken)
             }
             RefreshOutcome::Unknown => Err(IdentityError::UnknownToken),
+        }
+    }
+
+    /// A new access token without a write, by what a standby knows of the session.
+    ///
+    /// The refresh token alone does not say whose it is, so nothing is given out unseen: without any database the
+    /// client is told to wait (503), and keeps what it has.
+    async fn extend(&self, id: SessionId, generation: u32, now: Time) -> Result<SignedInSession> {
+        let unavailable = || StoreError::Unavailable("nobody can say whether the session lives".to_owned());
+        let read = async move |tx: &mut Tx<'_>| ops::extend(tx, id, generation, now).await;
+        let reading = self.0.context.store.read(read);
+        let outcome = timeout(SESSION_READ_TIMEOUT, reading)
+            .await
+            .map_err(|_| unavailable())??;
+        match outcome {
+            ExtendOutcome::Extended(opened) => self.give_tokens(*opened, now),
+            ExtendOutcome::Refused => Err(IdentityError::UnknownToken),
+            // It was ended; or it is so new that the standby has not heard of it. A moment later somebody knows.
+            ExtendOutcome::NotSeen => Err(unavailable().into()),
         }
     }
 

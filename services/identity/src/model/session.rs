@@ -116,6 +116,27 @@ pub enum RefreshStep {
     Refuse,
 }
 
+/// What to do with a refresh token of a session while nobody can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutageStep {
+    /// Give out an access token of this generation, and the refresh token of the same: nothing is rotated.
+    GiveOut(u32),
+    /// It was used before. The session cannot be ended now, but nothing is given out.
+    Refuse,
+}
+
+/// Decides as [`refresh_step`] does, by what a standby knows of the session. A token of a later generation was given
+/// out by a primary from which the standby had not heard yet.
+#[must_use]
+pub const fn outage_step(generation: u32, used_generation: u32, token: u32) -> OutageStep {
+    match refresh_step(generation, used_generation, token) {
+        RefreshStep::Rotate => OutageStep::GiveOut(token),
+        RefreshStep::Repeat => OutageStep::GiveOut(generation),
+        RefreshStep::Refuse if token > generation => OutageStep::GiveOut(token),
+        RefreshStep::Refuse | RefreshStep::End => OutageStep::Refuse,
+    }
+}
+
 /// Decides by the session's generation, the newest generation seen in use, and the generation of the token.
 #[must_use]
 pub const fn refresh_step(generation: u32, used_generation: u32, token: u32) -> RefreshStep {
