@@ -154,6 +154,10 @@ impl Round {
         let figures = &self.figures;
         [
             (figures.read_failures, "reads failed"),
+            (
+                figures.usual_read_failures,
+                "reads failed before the strike: the machine is too slow for this load",
+            ),
             (figures.signin_failures, "sign-ins did not survive"),
             (figures.refused, "correct writes were refused"),
         ]
@@ -210,7 +214,7 @@ pub struct Report {
     pub duplicated: u64,
     /// The longest gaps between acknowledged writes from the strike on.
     pub write_stall_ms: Stalls,
-    /// Reads that no site answered within a second.
+    /// Reads that no site answered within a second, from the strike on.
     pub read_failures: u64,
     /// The longest that a read took from the strike on.
     pub read_stall_ms: u64,

@@ -102,7 +102,7 @@ impl Verified {
     fn of(record: &Record, findings: Findings) -> Self {
         let acknowledged = |service| {
             let writes = record.writes(service);
-            writes.map(|sent| u64::from(sent.acknowledged_us.is_some())).sum()
+            writes.map(|sent| u64::from(sent.is_acknowledged_write())).sum()
         };
         let all = Service::ALL.into_iter();
         let unacknowledged = all

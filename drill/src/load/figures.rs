@@ -21,6 +21,7 @@ const MEASURED_MIN: Duration = Duration::from_secs(2);
 /// The times at which writes were acknowledged to any client are put in order. A gap is the time between two that
 /// follow one another. Those count that end after the strike, so the first begins with the last write that was
 /// acknowledged before it; the end of the load ends the last one, so that a service that never comes back is seen.
+/// A sign-in that was refreshed without a write ([`Sent::is_written`]) ends a gap of its service, but none of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stalls {
     /// Of all services together.
@@ -125,8 +126,10 @@ pub struct Figures {
     pub write_worst_ms: Stalls,
     /// The same before the strike, for comparison.
     pub usual_worst_ms: Stalls,
-    /// Reads that no site answered within a second, after the warm-up.
+    /// Reads that no site answered within a second, from the strike on.
     pub read_failures: u64,
+    /// The same before the strike, after the warm-up: a machine that is too slow for the load.
+    pub usual_read_failures: u64,
     /// The longest that one read took until any site answered, from the strike on.
     pub read_stall_ms: u64,
     /// Reads in all.
@@ -177,11 +180,8 @@ impl Figures {
             usual_stall_ms: gaps(record, steady_us, struck_us),
             write_worst_ms: worst_writes(record, struck_us, u64::MAX),
             usual_worst_ms: worst_writes(record, steady_us, struck_us),
-            read_failures: count(
-                record
-                    .all_reads()
-                    .filter(|read| read.is_failed && read.asked_us >= steady_us),
-            ),
+            read_failures: failed_reads(record, struck_us, u64::MAX),
+            usual_read_failures: failed_reads(record, steady_us, struck_us),
             read_stall_ms: record
                 .all_reads()
                 .filter(|read| ends_us(read) >= struck_us)
@@ -207,8 +207,11 @@ impl Figures {
 }
 
 /// When writes were acknowledged, in order; of one service, or of all.
+///
+/// Of all together only what was written counts; of a service whatever served its people.
 fn acknowledged(record: &Record, service: Option<Service>) -> Vec<u64> {
     let mut times_us: Vec<u64> = writes(record, service)
+        .filter(|sent| service.is_some() || sent.is_written)
         .filter_map(|sent| sent.acknowledged_us)
         .collect();
     times_us.sort_unstable();
@@ -271,6 +274,14 @@ fn per_s(sorted_us: &[u64], from_us: u64, until_us: u64) -> Option<f64> {
         span_us as f64 / 1_000_000.0,
     );
     Some(writes / seconds)
+}
+
+/// Reads that failed, of those that ended in a span.
+fn failed_reads(record: &Record, from_us: u64, until_us: u64) -> u64 {
+    let ended = record
+        .all_reads()
+        .filter(|read| (from_us..until_us).contains(&ends_us(read)));
+    count(ended.filter(|read| read.is_failed))
 }
 
 const fn ends_us(read: &Read) -> u64 {
@@ -345,6 +356,7 @@ mod tests {
             id: format!("${number}").into(),
             site: 0,
             attempts: 1,
+            is_written: true,
         }
     }
 
@@ -388,6 +400,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_answered_without_a_write_ends_no_stall_of_all() {
+        let mut record = struck();
+        let mut unwritten = sent(9_999, 11_000_000, Some(11_500_000));
+        unwritten.is_written = false;
+        record.chat[0].sent.push(unwritten);
+        let stalls = Figures::of(&record).write_stall_ms;
+        assert_eq!((stalls.overall, stalls.chat), (Some(3_000), Some(1_500)));
+    }
+
+    #[test]
     fn a_write_that_is_never_acknowledged_is_the_worst() {
         let mut record = struck();
         record.chat[0].sent.push(sent(9_999, 12_000_000, None));
@@ -395,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_failed_counts_after_the_warm_up_and_stalls_from_the_strike_on() {
+    fn a_read_that_failed_before_the_strike_is_told_apart() {
         let read = |asked_us, took_us| Read {
             asked_us,
             took_us,
@@ -404,8 +426,10 @@ mod tests {
         let mut record = struck();
         record.reads = vec![read(1_000_000, 2_000_000), read(6_000_000, 1_500_000)];
         let figures = Figures::of(&record);
-        assert_eq!((figures.read_failures, figures.read_stall_ms), (1, 0));
-        record.reads.push(read(9_900_000, 400_000));
-        assert_eq!(Figures::of(&record).read_stall_ms, 400);
+        assert_eq!((figures.read_failures, figures.read_stall_ms), (0, 0));
+        assert_eq!(figures.usual_read_failures, 1);
+        record.reads.push(read(9_900_000, 1_200_000));
+        let figures = Figures::of(&record);
+        assert_eq!((figures.read_failures, figures.read_stall_ms), (1, 1_200));
     }
 }

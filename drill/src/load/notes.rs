@@ -19,9 +19,18 @@ pub struct Sent {
     pub site: usize,
     /// How often it was sent.
     pub attempts: u32,
+    /// Whether the acknowledgement was of a write. A sign-in that is refreshed while no primary can be reached is given
+    /// another access token under the same refresh token: nothing is written then.
+    pub is_written: bool,
 }
 
 impl Sent {
+    /// Whether it is an acknowledged write.
+    #[must_use]
+    pub const fn is_acknowledged_write(&self) -> bool {
+        self.acknowledged_us.is_some() && self.is_written
+    }
+
     /// Notes how a write ended. `id` finds the id in the answer.
     pub(crate) fn note(
         shared: &Shared,
@@ -37,6 +46,7 @@ impl Sent {
             id: Box::default(),
             site: 0,
             attempts: 0,
+            is_written: true,
         };
         match outcome {
             Outcome::Acknowledged(acknowledged) => {

@@ -39,12 +39,14 @@ pub(super) async fn refresh_all(mut person: Person, shared: Arc<Shared>, pause: 
         let outcome = person.roamer.write(&call).await;
         let was_refused = matches!(outcome, Outcome::Refused(_));
         let mut tokens = None;
-        let noted = Sent::note(&shared, number, first_sent_us, outcome, |acknowledged| {
+        let mut noted = Sent::note(&shared, number, first_sent_us, outcome, |acknowledged| {
             let answer: Tokens = serde_json::from_slice(&acknowledged.answer.body).ok()?;
             let session_id = answer.session_id.clone();
             tokens = Some(answer);
             Some(session_id)
         });
+        let newest = tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+        noted.is_written = newest.is_none_or(|newest| *newest != person.refresh_token);
         sent.push(noted);
         if was_refused {
             has_failed = true;

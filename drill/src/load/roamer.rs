@@ -13,8 +13,12 @@ use super::shared::Shared;
 /// How long a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_millis(500);
 
-/// How long one site may take to acknowledge a write before the next one is asked.
+/// How long the first site may take to acknowledge a write before the next one is asked. It doubles with each time
+/// that it was not enough: sites that are only slow are not made slower by clients that ask again and again.
 const WRITE_WAIT: Duration = Duration::from_secs(3);
+
+/// Longest that one site may take.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(12);
 
 /// Longest pause after all sites were asked in vain, whatever they said of trying again.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -108,12 +112,13 @@ impl Roamer {
     pub(crate) async fn write(&mut self, call: &Call) -> Outcome {
         self.go_home();
         let mut attempts: u32 = 0;
+        let mut wait = WRITE_WAIT;
         let mut pause = None;
         let sites = u32::try_from(self.order.len()).unwrap_or(u32::MAX).max(1);
         loop {
             attempts += 1;
             let site = self.site();
-            match self.attempt(site, call, WRITE_WAIT).await {
+            match self.attempt(site, call, wait).await {
                 Tried::Answered(answer) if answer.status.is_success() => {
                     self.shared.note_answered(site);
                     let at_us = self.shared.now_us();
@@ -132,6 +137,7 @@ impl Roamer {
                 Tried::NotSent => {}
                 Tried::Unknown => {
                     self.shared.unknown_retried.fetch_add(1, Ordering::Relaxed);
+                    wait = (wait * 2).min(WRITE_WAIT_MAX);
                 }
             }
             self.change_over();

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::options::{Live, Phase, SiteAddress, SiteLive};
 
-/// Refusals and failures that are told in words; more are only counted.
+/// Different refusals and failures that are told in words; more are only counted.
 const WORDS_MAX: usize = 20;
 
 /// How long a write that is under way when the load ends is still tried.
@@ -57,7 +57,7 @@ struct SiteCounts {
 pub struct Troubles {
     /// How many.
     pub count: u64,
-    /// The first of them.
+    /// The first different ones.
     pub words: Vec<String>,
 }
 
@@ -233,7 +233,10 @@ fn note(troubles: &Mutex<Troubles>, words: impl FnOnce() -> String) {
     let mut troubles = troubles.lock();
     troubles.count += 1;
     if troubles.words.len() < WORDS_MAX {
-        troubles.words.push(words());
+        let words = words();
+        if !troubles.words.contains(&words) {
+            troubles.words.push(words);
+        }
     }
 }
 

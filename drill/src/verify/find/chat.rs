@@ -127,6 +127,7 @@ mod tests {
             id: format!("${number}").into(),
             site: 0,
             attempts: 1,
+            is_written: true,
         };
         ChatNotes {
             token: String::new(),

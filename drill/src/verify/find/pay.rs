@@ -145,6 +145,7 @@ mod tests {
             id: format!("transfer-{number}").into(),
             site: 0,
             attempts: 1,
+            is_written: true,
         };
         let payer = |client, user_id: &str, to: &str, sent| PayNotes {
             token: String::new(),

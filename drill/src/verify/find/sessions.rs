@@ -4,6 +4,7 @@ use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt};
 use haechi_bench::client::Call;
 use http::{Method, StatusCode};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::super::READS_AT_ONCE;
@@ -18,12 +19,7 @@ pub(in crate::verify) async fn check(record: &Record, sites: &[SiteAddress]) -> 
     let chat = record.chat.iter().map(|notes| notes.token.as_str());
     let pay = record.pay.iter().map(|notes| notes.token.as_str());
     let media = record.media.iter().map(|notes| notes.token.as_str());
-    let refresh = record.refresh.iter().filter(|notes| !notes.has_failed);
-    let tokens: Vec<&str> = chat
-        .chain(pay)
-        .chain(media)
-        .chain(refresh.map(|notes| notes.token.as_str()))
-        .collect();
+    let tokens: Vec<&str> = chat.chain(pay).chain(media).collect();
     findings.sessions_ended = futures_util::stream::iter(tokens.into_iter().enumerate())
         .map(async |(number, token)| {
             let me = Call::get("/api/identity/me");
@@ -39,20 +35,40 @@ pub(in crate::verify) async fn check(record: &Record, sites: &[SiteAddress]) -> 
     Ok(findings)
 }
 
-/// The last acknowledged refresh gave out a token. If that refresh were lost, nobody would know the token.
+#[derive(Deserialize)]
+struct Sessions {
+    items: Vec<Session>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    session_id: String,
+}
+
+/// The last acknowledged refresh gave out a token. While its session lives, that token buys the next; if it does not,
+/// the refresh was lost. A session that was ended is a sign-in that did not survive, and is counted as that.
 async fn check_refresh(
     record: &Record,
     notes: &RefreshNotes,
     mut reading: Reading,
     findings: &mut Findings,
 ) -> Result<()> {
-    let acknowledged = notes.sent.iter().rev();
-    let Some(last) = acknowledged
-        .into_iter()
-        .find(|sent| sent.acknowledged_us.is_some())
-    else {
+    let mut sent = notes.sent.iter().rev();
+    let Some(last) = sent.find(|sent| sent.acknowledged_us.is_some()) else {
         return Ok(());
     };
+    let list = Call::get("/api/identity/sessions");
+    let listed = reading.ask(&list, &notes.token).await?;
+    let is_alive = listed.status.is_success()
+        && serde_json::from_slice::<Sessions>(&listed.body)?
+            .items
+            .iter()
+            .any(|session| session.session_id == *last.id);
+    if !is_alive {
+        // What failed under way was counted there.
+        findings.sessions_ended += u64::from(!notes.has_failed);
+        return Ok(());
+    }
     let body = json!({ "refresh_token": notes.refresh_token }).to_string();
     let call = Call::with_body(Method::POST, "/api/identity/sessions/refresh", body);
     let answer = reading.ask(&call, "").await?;
