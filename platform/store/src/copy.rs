@@ -21,7 +21,9 @@ use crate::{Migrations, StoreUrl};
 use digest::Digest;
 use embedded::Embedded;
 use replicated::Replicated;
-use schema::{CatalogueLine, Table, quoted};
+use schema::{CatalogueLine, Table};
+
+pub(crate) use schema::quoted;
 
 /// Rows that travel together, and how many such batches wait between two sides: what bounds the memory. A row holds a
 /// blob's chunk at the most.
@@ -195,6 +197,14 @@ pub(crate) async fn sums_of_file(path: &Path, services: &[Migrations]) -> Result
         sums.push(side.sum(table).await?);
     }
     Ok(sums)
+}
+
+/// The names of all tables of `services` and the store's own, in the order of their names.
+pub(crate) fn table_names(services: &[Migrations]) -> Result<Vec<String>, CopyError> {
+    let tables = schema::tables(&schema::new_store(services)?)?;
+    let mut names: Vec<String> = tables.into_iter().map(|table| table.name).collect();
+    names.sort();
+    Ok(names)
 }
 
 fn refuse_differences(pairs: &[TablePair]) -> Result<(), CopyError> {

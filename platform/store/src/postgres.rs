@@ -6,6 +6,7 @@ mod connect;
 mod failure;
 mod patience;
 mod primary;
+mod tls;
 mod transaction;
 mod value;
 
@@ -19,7 +20,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_util::task::LocalPoolHandle;
 
@@ -30,9 +30,10 @@ use crate::{Leadership, StoreError, StoreLimits};
 
 use attempt::{Means, Mode, attempt};
 use connect::pool;
-pub(crate) use connect::{APPLICATION, Warnings, connect_alone};
+pub(crate) use connect::{APPLICATION, Warnings, connect_alone, connect_any};
 use patience::{Attempt, until_done};
 use primary::Primary;
+pub use tls::PostgresUrl;
 pub(crate) use transaction::PostgresTransaction;
 
 /// How long reads go straight to any host after no primary could be reached.
@@ -59,14 +60,14 @@ struct Shared {
 impl Postgres {
     /// Prepares the pools. Connects to nobody yet: a node starts even when no database can be reached.
     pub(crate) fn open(
-        config: &Config,
+        url: &PostgresUrl,
         limits: &StoreLimits,
         leadership: Option<Arc<dyn Leadership>>,
     ) -> Result<Self, StoreError> {
         let warnings = Warnings::default();
         let shared = Shared {
-            primary: Primary::open(config, limits, &warnings, leadership)?,
-            any: pool(config, TargetSessionAttrs::Any, limits, &warnings)?,
+            primary: Primary::open(url, limits, &warnings, leadership)?,
+            any: pool(url, TargetSessionAttrs::Any, limits, &warnings)?,
             warnings,
             degraded: AtomicBool::new(false),
             primary_lost_at: Mutex::new(None),

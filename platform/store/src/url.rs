@@ -1,12 +1,10 @@
 //! Where the store is: `sqlite:PATH` or `postgres://...`.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio_postgres::config::{Host, SslMode};
-
 use crate::StoreError;
+use crate::postgres::PostgresUrl;
 
 /// Names an embedded database file or the hosts of a PostgreSQL cluster.
 #[derive(Clone)]
@@ -14,7 +12,7 @@ pub enum StoreUrl {
     /// `sqlite:PATH`: one embedded file on this machine.
     Sqlite(PathBuf),
     /// `postgres://user@a,b,c/database`: several hosts may be named, the writable one is found.
-    Postgres(Box<tokio_postgres::Config>),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl std::fmt::Debug for StoreUrl {
@@ -34,6 +32,27 @@ impl std::fmt::Debug for StoreUrl {
     }
 }
 
+impl StoreUrl {
+    /// The databases it names, each as `host:port`; none for an embedded file.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        use tokio_postgres::config::Host;
+        let Self::Postgres(config) = self else {
+            return Vec::new();
+        };
+        let ports = config.get_ports();
+        // One port for all, one each, or none said (libpq, "Specifying Multiple Hosts").
+        let port_of = |place: usize| ports.get(place).or(ports.first()).copied().unwrap_or(5_432);
+        let hosts = config.get_hosts().iter().enumerate();
+        hosts
+            .map(|(place, host)| match host {
+                Host::Tcp(name) => format!("{name}:{}", port_of(place)),
+                Host::Unix(path) => format!("{}:{}", path.display(), port_of(place)),
+            })
+            .collect()
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = StoreError;
 
@@ -48,13 +67,8 @@ impl FromStr for StoreUrl {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let config = text.parse().map_err(|error: tokio_postgres::Error| {
-                let reason =
-                    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                refusal("postgres://...", &reason)
-            })?;
-            refuse_clear_text(&config)?;
-            return Ok(Self::Postgres(Box::new(config)));
+            let url = PostgresUrl::parse(text).map_err(|reason| refusal("postgres://...", &reason))?;
+            return Ok(Self::Postgres(Box::new(url)));
         }
         let scheme = text.split(':').next().unwrap_or_default();
         Err(refusal(
@@ -62,22 +76,6 @@ impl FromStr for StoreUrl {
             "expected sqlite:PATH or postgres://USER@HOST[,HOST...]/DATABASE",
         ))
     }
-}
-
-/// Connections are not encrypted yet. To another machine that must be said in so many words.
-fn refuse_clear_text(config: &tokio_postgres::Config) -> Result<(), StoreError> {
-    let is_here = |host: &Host| match host {
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        }
-        Host::Unix(_) => true,
-    };
-    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(is_here) {
-        return Ok(());
-    }
-    let reason =
-        "connections are not encrypted; where the network between the hosts is, add ?sslmode=disable";
-    Err(refusal("postgres://...", reason))
 }
 
 fn refusal(url: &str, reason: &str) -> StoreError {
@@ -105,19 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn clear_text_to_another_machine_must_be_said() {
-        assert!(
-            "postgres://me@127.0.0.1,localhost/haechi"
-                .parse::<StoreUrl>()
-                .is_ok()
-        );
-        for url in [
-            "postgres://me@db1/haechi",
-            "postgres://me@db1/haechi?sslmode=require",
-        ] {
-            let error = url.parse::<StoreUrl>().unwrap_err().to_string();
-            assert!(error.contains("sslmode=disable"), "{error}");
-        }
+    fn the_databases_are_told_with_their_ports() {
+        let hosts = |url: &str| url.parse::<StoreUrl>().unwrap().hosts();
+        let url = "postgres://me@a,b:5433,c/haechi?sslmode=disable";
+        assert_eq!(hosts(url), ["a:5432", "b:5433", "c:5432"]);
+        assert_eq!(hosts("postgres://me@localhost/haechi"), ["localhost:5432"]);
+        assert_eq!(hosts("sqlite:/tmp/a.sqlite"), Vec::<String>::new());
     }
 
     #[test]

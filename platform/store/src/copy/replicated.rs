@@ -1,16 +1,17 @@
 //! One side of a copy that is a PostgreSQL cluster: its primary, written by nobody else meanwhile.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use tokio::sync::mpsc;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Error};
 
 use super::schema::{CatalogueLine, Kind, Table, quoted};
 use super::{CopyError, ROWS_A_BATCH, Role, Row, engine};
-use crate::postgres::{APPLICATION, Warnings, connect_alone};
+use crate::postgres::{APPLICATION, PostgresUrl, Warnings, connect_alone};
 use crate::value::Value;
 
 const SIDE: &str = "PostgreSQL";
@@ -25,6 +26,10 @@ const SERVERS: &str = "
     SELECT COUNT(*) FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = $1";
 
+/// How often it is looked whether nodes are connected, and how long it is waited in between.
+const LOOKS_MAX: u32 = 20;
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long somebody else may hold a table.
 const LOCK_WAIT_MS: u32 = 10_000;
 
@@ -37,17 +42,19 @@ pub(super) struct Replicated {
 
 impl Replicated {
     /// Connects to the primary, and makes sure that no node is connected to it.
-    pub(super) async fn open(config: &Config, role: Role) -> Result<Self, CopyError> {
-        let (client, warnings) = connect_alone(config, "haechi migrate")
+    pub(super) async fn open(url: &PostgresUrl, role: Role) -> Result<Self, CopyError> {
+        let (client, warnings) = connect_alone(url, "haechi migrate")
             .await
             .map_err(|error| failed(&error))?;
-        let row = client
-            .query_one(SERVERS, &[&APPLICATION])
-            .await
-            .map_err(|error| failed(&error))?;
-        if row.try_get::<_, i64>(0).map_err(|error| failed(&error))? > 0 {
-            let database = config.get_dbname().unwrap_or_default();
-            return Err(CopyError::InUse(format!("the PostgreSQL database {database:?}")));
+        let mut looks = 1;
+        while count_servers(&client).await? > 0 {
+            if looks == LOOKS_MAX {
+                let database = url.get_dbname().unwrap_or_default();
+                return Err(CopyError::InUse(format!("the PostgreSQL database {database:?}")));
+            }
+            // A node that has just ended: its connections end a moment later.
+            tokio::time::sleep(LOOK_PAUSE).await;
+            looks += 1;
         }
         Ok(Self {
             client,
@@ -169,6 +176,12 @@ const fn sql_type(kind: Kind) -> Type {
         Kind::Text => Type::TEXT,
         Kind::Bytes => Type::BYTEA,
     }
+}
+
+/// How many connections of nodes there are.
+async fn count_servers(client: &Client) -> Result<i64, CopyError> {
+    let row = client.query_one(SERVERS, &[&APPLICATION]).await;
+    row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))
 }
 
 /// With the table, line and column that PostgreSQL names, as for a text that holds a NUL.

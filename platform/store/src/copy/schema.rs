@@ -80,7 +80,7 @@ impl Table {
 }
 
 /// A name in SQL, as it is.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

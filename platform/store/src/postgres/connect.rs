@@ -7,9 +7,13 @@ use std::time::Duration;
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{StreamExt, poll_fn};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::PostgresUrl;
 
 use crate::{StoreError, StoreLimits};
 
@@ -45,16 +49,20 @@ impl Warnings {
 
 /// A pool of connections to hosts that can do what `target` says. Connects to nobody yet.
 pub(super) fn pool(
-    config: &Config,
+    url: &PostgresUrl,
     target: TargetSessionAttrs,
     limits: &StoreLimits,
     warnings: &Warnings,
 ) -> Result<Pool, StoreError> {
-    let config = prepared(config, target, APPLICATION);
+    let config = prepared(url, target, APPLICATION);
     let manager_config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_connect(config, WarningConnect(warnings.clone()), manager_config);
+    let connect = PoolConnect {
+        tls: url.tls().cloned(),
+        warnings: warnings.clone(),
+    };
+    let manager = Manager::from_connect(config, connect, manager_config);
     Pool::builder(manager)
         .max_size(limits.connections_max)
         .runtime(Runtime::Tokio1)
@@ -68,12 +76,26 @@ pub(super) fn pool(
 ///
 /// # Errors
 /// No primary can be reached.
-pub(crate) async fn connect_alone(config: &Config, application: &str) -> Result<(Client, Warnings), Error> {
+pub(crate) async fn connect_alone(url: &PostgresUrl, application: &str) -> Result<(Client, Warnings), Error> {
     let warnings = Warnings::default();
-    let config = prepared(config, TargetSessionAttrs::ReadWrite, application);
+    let config = prepared(url, TargetSessionAttrs::ReadWrite, application);
     // The task ends with the connection, which ends with the client.
-    let (client, _task) = connect(&config, warnings.clone()).await?;
+    let (client, _task) = connect(&config, url.tls().cloned(), warnings.clone()).await?;
     Ok((client, warnings))
+}
+
+/// One connection to the one host that `config` names, whatever it is: a part of `url`, and judged as it says.
+///
+/// # Errors
+/// It cannot be reached.
+pub(crate) async fn connect_any(
+    url: &PostgresUrl,
+    config: &Config,
+    application: &str,
+) -> Result<Client, Error> {
+    let config = prepared(config, TargetSessionAttrs::Any, application);
+    let (client, _task) = connect(&config, url.tls().cloned(), Warnings::default()).await?;
+    Ok(client)
 }
 
 /// The settings of the URL, and those by which a dead host is noticed soon.
@@ -95,9 +117,29 @@ fn prepared(config: &Config, target: TargetSessionAttrs, application: &str) -> C
 }
 
 /// Connects, and reads what the server says besides its answers.
-async fn connect(config: &Config, warnings: Warnings) -> Result<(Client, JoinHandle<()>), Error> {
-    let (client, mut connection) = config.connect(NoTls).await?;
-    let task = tokio::spawn(async move {
+async fn connect(
+    config: &Config,
+    tls: Option<MakeRustlsConnect>,
+    warnings: Warnings,
+) -> Result<(Client, JoinHandle<()>), Error> {
+    Ok(match tls {
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await?;
+            (client, follow(connection, warnings))
+        }
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            (client, follow(connection, warnings))
+        }
+    })
+}
+
+fn follow<S, T>(mut connection: Connection<S, T>, warnings: Warnings) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
         let mut messages = poll_fn(move |context| connection.poll_message(context));
         while let Some(message) = messages.next().await {
             match message {
@@ -110,17 +152,19 @@ async fn connect(config: &Config, warnings: Warnings) -> Result<(Client, JoinHan
                 }
             }
         }
-    });
-    Ok((client, task))
+    })
 }
 
 /// How the pools connect.
-struct WarningConnect(Warnings);
+struct PoolConnect {
+    tls: Option<MakeRustlsConnect>,
+    warnings: Warnings,
+}
 
-impl Connect for WarningConnect {
+impl Connect for PoolConnect {
     fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        let (config, warnings) = (config.clone(), self.0.clone());
-        Box::pin(async move { connect(&config, warnings).await })
+        let (config, tls, warnings) = (config.clone(), self.tls.clone(), self.warnings.clone());
+        Box::pin(async move { connect(&config, tls, warnings).await })
     }
 }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
 
+use super::PostgresUrl;
 use super::connect::{Warnings, pool};
 use crate::error::Failure;
 use crate::{Leadership, StoreError, StoreLimits, Term};
@@ -26,7 +27,7 @@ pub(super) enum Primary {
 /// The primaries of a cluster, one term after the other.
 pub(super) struct Led {
     leadership: Arc<dyn Leadership>,
-    config: Config,
+    url: PostgresUrl,
     limits: StoreLimits,
     warnings: Warnings,
     reign: Mutex<Option<Reign>>,
@@ -43,16 +44,16 @@ pub(super) struct Reign {
 impl Primary {
     /// Prepares the pool, or the place for it. Connects to nobody yet.
     pub(super) fn open(
-        config: &Config,
+        url: &PostgresUrl,
         limits: &StoreLimits,
         warnings: &Warnings,
         leadership: Option<Arc<dyn Leadership>>,
     ) -> Result<Self, StoreError> {
         Ok(match leadership {
-            None => Self::Found(pool(config, TargetSessionAttrs::ReadWrite, limits, warnings)?),
+            None => Self::Found(pool(url, TargetSessionAttrs::ReadWrite, limits, warnings)?),
             Some(leadership) => Self::Led(Box::new(Led {
                 leadership,
-                config: config.clone(),
+                url: url.clone(),
                 limits: limits.clone(),
                 warnings: warnings.clone(),
                 reign: Mutex::new(None),
@@ -134,7 +135,7 @@ impl Led {
         tracing::info!(primary = %term.member, revision = term.create_revision, "another term of leadership");
         let reign = Reign {
             pool: pool(
-                &only_at(&self.config, &term),
+                &self.url.at(only_at(&self.url, &term)),
                 TargetSessionAttrs::ReadWrite,
                 &self.limits,
                 &self.warnings,
