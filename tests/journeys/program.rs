@@ -13,6 +13,22 @@ use tokio_postgres::NoTls;
 /// kill the program, not the database.
 static OWN_SERVER: LazyLock<PostgresServer> = LazyLock::new(|| PostgresServer::start().unwrap());
 
+/// The right to start four sites: they have fixed addresses on this machine, and use all of it.
+pub(crate) struct Four(
+    #[expect(dead_code, reason = "held for its drop")] tokio::sync::MutexGuard<'static, ()>,
+);
+
+impl Four {
+    /// Waits until no other journey has four sites.
+    pub(crate) async fn alone() -> Self {
+        static FOUR: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        Self(FOUR.lock().await)
+    }
+}
+
+/// Held by a journey that has four data centres on this machine: they have fixed addresses, and load it well.
+pub(crate) static FOUR_SITES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// The folder of this crate.
 pub(crate) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -61,7 +77,7 @@ pub(crate) struct FreshStore {
 }
 
 impl FreshStore {
-    fn sqlite() -> Result<Self> {
+    pub(crate) fn sqlite() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("haechi.sqlite");
         let url = format!("sqlite:{}", path.to_str().context("the path is no UTF-8")?);
@@ -71,7 +87,7 @@ impl FreshStore {
         })
     }
 
-    async fn postgres() -> Result<Self> {
+    pub(crate) async fn postgres() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let admin = std::env::var("HAECHI_TEST_POSTGRES").unwrap_or_else(|_| OWN_SERVER.url("postgres"));
         let name = format!(
