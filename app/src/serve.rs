@@ -5,6 +5,7 @@ mod health;
 mod metrics;
 mod router;
 mod server;
+mod topology;
 mod web;
 
 use std::io::Write;
@@ -44,6 +45,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// A setting is wrong, the address is taken, or the store does not fit this program.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
     crate::log::start(&settings)?;
+    topology::check_alone(&settings)?;
     let handle = metrics::start()?;
     let listener = listen(settings.listen()).await?;
     let address = listener.local_addr()?;
@@ -72,7 +74,10 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
         ));
     }
     tracing::info!(%address, "listening; preparing the store");
-    let preparing = prepare_store(&settings, &services);
+    let preparing = async {
+        prepare_store(&settings, &services).await?;
+        topology::check(&settings, &services).await
+    };
     if let Some(prepared) = shutdown.run_until_cancelled(preparing).await {
         prepared?;
         routes.prepare(router(&services, &settings, handle, &told));
@@ -81,7 +86,11 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
         tracing::info!(%address, store = ?services.context.store, "serving");
         let runner = JobRunner::new(services.context.store.clone(), services.jobs());
         let cluster = &services.context.cluster;
-        tokio::join!(runner.run(shutdown.clone()), cluster.run(shutdown));
+        tokio::join!(
+            runner.run(shutdown.clone()),
+            services.continuity.run(shutdown.clone()),
+            cluster.run(shutdown),
+        );
         cluster.leave().await;
     }
     serving.join_all().await;

@@ -18,6 +18,14 @@ use crate::processes::Processes;
 /// The sites and the share of the people each serves, in percent. The first is the largest.
 pub(crate) const SITES: [(&str, u32); 4] = [("pangyo", 40), ("gasan", 20), ("sejong", 20), ("busan", 20)];
 
+/// Where the sites lie, in degrees north and east.
+const COORDINATES: [(f64, f64); SITES.len()] = [
+    (37.402, 127.101),
+    (37.478, 126.882),
+    (36.504, 127.265),
+    (35.180, 129.076),
+];
+
 /// The name of the PostgreSQL cluster in Patroni (its scope).
 pub(crate) const CLUSTER: &str = "haechi";
 
@@ -246,6 +254,23 @@ impl Site {
         run_quietly(&self.here(network, &command, false)).await
     }
 
+    /// Registers this site with the program: what stands where, and how clients reach it.
+    pub(crate) async fn register(
+        &self,
+        network: &Network,
+        all: &[Place],
+        options: &NodeOptions,
+    ) -> Result<()> {
+        let (latitude, longitude) = COORDINATES[self.index];
+        let mut command = self.node_command(all, options);
+        command
+            .args(["admin", "site", "add", self.place.name.as_str()])
+            .args(["--url", &format!("http://{}", self.place.http)])
+            .args(["--latitude", &latitude.to_string()])
+            .args(["--longitude", &longitude.to_string()]);
+        run_quietly(&self.here(network, &command, false)).await
+    }
+
     /// Makes the role and the database, by one of PostgreSQL's own programs at this site.
     pub(crate) async fn make_database(&self, network: &Network) -> Result<()> {
         let address = self.place.postgres;
@@ -268,6 +293,14 @@ impl Site {
     /// Patroni's process, if it lives.
     pub(crate) fn patroni_process(&mut self) -> Option<rustix::process::Pid> {
         self.processes.process_id(PATRONI)
+    }
+
+    /// The site's programs that ended by themselves.
+    pub(crate) fn ended(&mut self) -> Vec<String> {
+        let ended = self.processes.ended().into_iter();
+        ended
+            .map(|program| format!("{program} of {}", self.place.name))
+            .collect()
     }
 
     /// `haechi` with everything that a node of this site is told.

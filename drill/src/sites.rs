@@ -154,6 +154,9 @@ impl Sites {
         self.sites[0]
             .migrate(&self.network, &self.places, &self.node)
             .await?;
+        for site in &self.sites {
+            site.register(&self.network, &self.places, &self.node).await?;
+        }
         for site in &mut self.sites {
             site.start_node(&self.network, &self.places, &self.node)?;
         }

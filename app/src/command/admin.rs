@@ -1,6 +1,7 @@
 //! `haechi admin`: what an operator does, through the services' own verbs.
 
 mod demo;
+mod site;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -50,6 +51,8 @@ enum Task {
         #[command(flatten)]
         settings: Box<Settings>,
     },
+    /// Register sites (data centres), drain them, and take them out
+    Site(site::Site),
     /// Make demonstration data: two people, a chat, some money. Done once, however often it is called
     Demo {
         #[command(flatten)]
@@ -93,6 +96,7 @@ impl Admin {
                 );
             }
             Task::Ledger { settings } => check_ledger(&open(*settings).await?).await?,
+            Task::Site(site) => site.run().await?,
             Task::Demo { settings } => demo::make(&open(*settings).await?).await?,
         }
         Ok(())

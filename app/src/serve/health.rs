@@ -5,10 +5,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use haechi_continuity::Continuity;
 use haechi_http::{Json, Problem};
 use haechi_service::{CancellationToken, Context};
 use haechi_store::{StoreError, Tx};
 use serde::Serialize;
+
+use crate::services::Services;
 
 /// When to ask a node again that waits for its store.
 const WAIT: Duration = Duration::from_secs(1);
@@ -26,6 +29,7 @@ struct Health {
 #[derive(Clone)]
 struct Asked {
     context: Context,
+    continuity: Continuity,
     told: CancellationToken,
 }
 
@@ -37,9 +41,10 @@ pub(super) fn waiting() -> Router {
 }
 
 /// The routes; from when `told` is cancelled the node says that it ends.
-pub(super) fn router(context: &Context, told: &CancellationToken) -> Router {
+pub(super) fn router(services: &Services, told: &CancellationToken) -> Router {
     let asked = Asked {
-        context: context.clone(),
+        context: services.context.clone(),
+        continuity: services.continuity.clone(),
         told: told.clone(),
     };
     Router::new()
@@ -57,12 +62,18 @@ async fn live() -> Json<Health> {
     })
 }
 
-/// The store answers too, and the node is not about to end.
+/// The store answers too, the node is not about to end, and its site does not give its work to others.
 async fn ready(State(asked): State<Asked>) -> Result<Json<Health>, Problem> {
     if asked.told.is_cancelled() {
         return Err(Problem::unavailable(
             WAIT,
             "This node is about to end. Ask another one.",
+        ));
+    }
+    if asked.continuity.is_draining().await {
+        return Err(Problem::unavailable(
+            WAIT,
+            "This node's site gives its work to others. Ask one of another site.",
         ));
     }
     let store = &asked.context.store;

@@ -29,7 +29,7 @@ pub(crate) fn router(
     let (routes, document) = documents::routes_of(&all).split_for_parts();
     let routes = routes
         .merge(documents::router(&document))
-        .merge(health::router(&services.context, told))
+        .merge(health::router(services, told))
         .merge(metrics::guarded(handle))
         .fallback(web::fallback(services.continuity.clone()));
     layers(routes, &limits, Arc::new(services.identity.clone()), styles)

@@ -4,6 +4,8 @@ mod drill;
 mod incident;
 mod site;
 
+use std::time::Duration;
+
 use haechi_base::{Id, IdError, Noun};
 use haechi_http::Problem;
 use haechi_service::OpenApiRouter;
@@ -12,6 +14,9 @@ use utoipa_axum::routes;
 use crate::Continuity;
 use crate::model::{DrillRefusal, SiteRefusal};
 use crate::ops::ContinuityError;
+
+/// When to ask again after PostgreSQL or etcd did not answer.
+const ENGINE_WAIT: Duration = Duration::from_secs(1);
 
 /// The table of contents.
 pub(crate) fn routes(continuity: Continuity) -> OpenApiRouter {
@@ -41,6 +46,7 @@ impl From<ContinuityError> for Problem {
             ContinuityError::Drill(DrillRefusal::TooLarge { .. }) => {
                 Self::payload_too_large("drill-report-too-large", detail)
             }
+            ContinuityError::Engine(_) => Self::unavailable(ENGINE_WAIT, detail),
             ContinuityError::Store(error) => error.into(),
         }
     }
@@ -58,6 +64,8 @@ fn refused(refusal: &SiteRefusal, detail: String) -> Problem {
         SiteRefusal::NoSuchSite(_) => Problem::not_found("no-such-site", detail),
         SiteRefusal::Retired(_) => Problem::conflict("site-retired", detail),
         SiteRefusal::NotDrained(_) => Problem::conflict("site-not-drained", detail),
+        SiteRefusal::StillLeads(_) => Problem::conflict("site-still-leads", detail),
+        SiteRefusal::TooFewLeft(..) => Problem::conflict("too-few-sites", detail),
         SiteRefusal::LastActive(_) => Problem::conflict("last-active-site", detail),
     }
 }

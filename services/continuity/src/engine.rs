@@ -38,13 +38,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Asks every member how it is. Who does not answer within a second is told as unreachable.
     fn look(&self) -> BoxFuture<'_, Result<EngineFacts, EngineError>>;
 
-    /// Moves the primary out of `from`, to `to` or to where the engine finds best; returns where it is then. An answer
-    /// means that it has moved.
-    fn move_primary<'a>(
-        &'a self,
-        from: &'a str,
-        to: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<String, EngineError>>;
+    /// Moves the primary out of `from` to where the engine finds best; returns where it is then. An answer means that it
+    /// has moved.
+    fn move_primary<'a>(&'a self, from: &'a str) -> BoxFuture<'a, Result<String, EngineError>>;
 
     /// Has etcd be led from `to`.
     fn move_etcd_leader<'a>(&'a self, to: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;

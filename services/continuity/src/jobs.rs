@@ -56,8 +56,8 @@ async fn drain(continuity: &Continuity) -> Result<JobOutcome, String> {
 async fn take(continuity: &Continuity, step: &DrainStep) -> Result<(), EngineError> {
     let engine = continuity.engine().ok_or(EngineError::None)?;
     match step {
-        DrainStep::MovePrimary { from, to } => {
-            let leader = engine.move_primary(from, to.as_deref()).await?;
+        DrainStep::MovePrimary { from } => {
+            let leader = engine.move_primary(from).await?;
             tracing::info!(from, to = leader, "the primary left a draining site");
         }
         DrainStep::MoveEtcdLeader { to } => {

@@ -18,10 +18,13 @@ use haechi_base::{Actor, Time};
 use haechi_service::{CancellationToken, Context, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations, StoreError, Tx, WriteKey};
 
-use engine::{Engine, EngineError};
+use engine::{Engine, EngineError, EtcdMembership};
 use known::KnownSites;
 use load::Loads;
-use model::{LiveSite, NewSite, NodeFact, Site, SiteName, SiteState, live_sites};
+use model::{
+    EngineView, LiveSite, NewSite, NodeFact, Site, SiteName, SiteState, check_change, check_leaving,
+    live_sites,
+};
 use ops::ContinuityError;
 
 /// The service. Cheap to clone.
@@ -76,12 +79,14 @@ impl Continuity {
     /// [`StoreError`].
     pub async fn live_sites(&self) -> Result<(Vec<LiveSite>, Option<EngineError>), StoreError> {
         let sites = self.sites().await?;
-        let (facts, silence) = match &self.engine {
-            None => (None, None),
-            Some(engine) => match engine.look().await {
-                Ok(facts) => (Some(facts), None),
-                Err(error) => (None, Some(error)),
-            },
+        let looked = match &self.engine {
+            Some(engine) => Some(engine.look().await),
+            None => None,
+        };
+        let view = match &looked {
+            None => EngineView::None,
+            Some(Err(_)) => EngineView::Silent,
+            Some(Ok(facts)) => EngineView::Told(facts),
         };
         let now = self.now();
         let nodes: Vec<NodeFact> = self
@@ -95,7 +100,8 @@ impl Continuity {
                 site: seen.node.site,
             })
             .collect();
-        Ok((live_sites(&sites, &nodes, facts.as_ref()), silence))
+        let live = live_sites(&sites, &nodes, view);
+        Ok((live, looked.and_then(Result::err)))
     }
 
     /// The sites, retired ones too: about a second old, or older while the store cannot be reached.
@@ -126,6 +132,41 @@ impl Continuity {
         let added = self.context.store.write(WriteKey::fresh(), add).await;
         self.known.expire();
         added
+    }
+
+    /// Sees to it that etcd has a member for a site, and that it is given its vote once it has caught up.
+    ///
+    /// # Errors
+    /// [`EngineError`]; [`ContinuityError`] in its words when the wish for its vote cannot be kept.
+    pub async fn add_etcd_member(
+        &self,
+        actor: &Actor,
+        site: &SiteName,
+        peer_url: &str,
+    ) -> Result<EtcdMembership, EngineError> {
+        let engine = self.engine().ok_or(EngineError::None)?;
+        let membership = engine.add_etcd_member(site.as_str(), peer_url).await?;
+        let (actor, now) = (actor.clone(), self.now());
+        let wish = async move |tx: &mut Tx<'_>| ops::await_votes(tx, &actor, now).await;
+        let wished: Result<(), ContinuityError> = self.context.store.write(WriteKey::fresh(), wish).await;
+        wished.map_err(|error| EngineError::Refused(error.to_string()))?;
+        Ok(membership)
+    }
+
+    /// Takes a drained site out for good: etcd's member first, then the site itself. Asked again it goes on where it
+    /// was interrupted.
+    ///
+    /// # Errors
+    /// [`ContinuityError`].
+    pub async fn retire_site(&self, actor: &Actor, name: &SiteName) -> Result<Site, ContinuityError> {
+        let sites = self.read_sites().await?;
+        check_change(name, SiteState::Retired, &sites)?;
+        if let Some(engine) = self.engine() {
+            let facts = engine.look().await?;
+            check_leaving(name, &sites, &facts)?;
+            engine.remove_etcd_member(name.as_str()).await?;
+        }
+        self.change_site(actor, name, SiteState::Retired).await
     }
 
     /// Wishes a site into a state; see [`ops::change_site`].

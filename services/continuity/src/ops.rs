@@ -8,6 +8,7 @@ use haechi_store::job::enqueue;
 use haechi_store::{StoreError, Tx};
 use thiserror::Error;
 
+use crate::engine::EngineError;
 use crate::model::{DrillRefusal, NewSite, Site, SiteName, SiteRefusal, SiteState, check_change, check_new};
 use crate::{jobs, store};
 
@@ -26,6 +27,9 @@ pub enum ContinuityError {
     /// The report of a drill lacks something.
     #[error(transparent)]
     Drill(#[from] DrillRefusal),
+    /// PostgreSQL or etcd did not say or do something.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

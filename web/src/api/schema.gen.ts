@@ -73,6 +73,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/continuity/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The drills that were held, the newest first. Administrators only. */
+        get: operations["list_drills"];
+        put?: never;
+        /**
+         * Files the report of a drill, as `haechi drill --json` printed it. Administrators only.
+         * @description It holds at least `fault` (a word), `lost` and `duplicated` (whole numbers), and whatever else was measured.
+         */
+        post: operations["file_drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/continuity/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When sites were lost and when they were back, the newest first. Administrators only. */
+        get: operations["list_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/continuity/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sites as they are at this moment: who leads, what lags, what each carries. Administrators only. */
+        get: operations["list_sites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/continuity/sites/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has a site give its work to the others: clients leave it, and nothing leads from there. Asked again it is done once.
+         *     Administrators only.
+         */
+        post: operations["drain_site"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/continuity/sites/{name}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a site that drains work again. Asked again it is done once. Administrators only. */
+        post: operations["return_site"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/identity/codes": {
         parameters: {
             query?: never;
@@ -342,6 +434,27 @@ export interface components {
             /** @description Its id. */
             room_id: string;
         };
+        /** @description A drill that was held. */
+        DrillDocument: {
+            drill_id: components["schemas"]["Id"];
+            filed_at: components["schemas"]["Time"];
+            /** @description What was done: `burn`, `freeze`, `cut`, ... */
+            fault: string;
+            /** @description To which site; null when to all, or it was not said. */
+            site?: string | null;
+            /**
+             * Format: int64
+             * @description Acknowledged writes that were lost.
+             */
+            lost: number;
+            /**
+             * Format: int64
+             * @description Writes that were there twice.
+             */
+            duplicated: number;
+            /** @description The whole report, as `haechi drill --json` printed it. */
+            report: Record<string, never>;
+        };
         /** @description One line of a wallet's history. */
         EntryDocument: {
             entry_id: components["schemas"]["Id"];
@@ -353,6 +466,11 @@ export interface components {
             memo?: string | null;
             created_at: components["schemas"]["Time"];
         };
+        /**
+         * @description What a site's etcd is at present.
+         * @enum {string}
+         */
+        EtcdRole: "leader" | "member" | "learner" | "unreachable";
         /** @description A friend. */
         Friend: {
             /** @description The person. */
@@ -379,6 +497,16 @@ export interface components {
         GatewayKind: "development" | "webhook";
         /** Format: uuid */
         Id: string;
+        /** @description A site that was lost. */
+        IncidentDocument: {
+            incident_id: components["schemas"]["Id"];
+            site: components["schemas"]["SiteName"];
+            /** @description The site whose node said so first. */
+            noticed_by: components["schemas"]["SiteName"];
+            /** @description When the last of its nodes fell silent. */
+            lost_at: components["schemas"]["Time"];
+            returned_at?: components["schemas"]["Time"] | null;
+        };
         /** @description What the whole ledger must show at any moment. */
         LedgerCheck: {
             /**
@@ -396,6 +524,49 @@ export interface components {
              * @description Wallets whose balance is not the sum of their entries: none.
              */
             wallets_out_of_balance: number;
+        };
+        /** @description A site as it is at this moment. */
+        LiveSiteDocument: {
+            name: components["schemas"]["SiteName"];
+            title: string;
+            url: string;
+            /** Format: double */
+            latitude: number;
+            /** Format: double */
+            longitude: number;
+            state: components["schemas"]["SiteState"];
+            /** @description Since when it is in its state. */
+            state_since: components["schemas"]["Time"];
+            /** @description Nodes of it that can be spoken to. */
+            nodes_alive: number;
+            postgres?: components["schemas"]["PostgresRole"] | null;
+            /**
+             * Format: int64
+             * @description How far its PostgreSQL is behind the primary, in bytes.
+             */
+            lag_bytes?: number | null;
+            etcd?: components["schemas"]["EtcdRole"] | null;
+            /**
+             * Format: int64
+             * @description Requests a second that its nodes answered of late; null when none of them told.
+             */
+            requests_per_s?: number | null;
+            /**
+             * Format: int32
+             * @description Requests a second that it carries at the most; null when nobody measured it.
+             */
+            capacity_per_s?: number | null;
+            /** @description It drains, and nothing leads from there any more: it may be switched off. */
+            is_drained: boolean;
+        };
+        /** @description The sites as they are at this moment. */
+        LiveSitesDocument: {
+            /** @description The site that answers; null on a machine that stands alone. */
+            here?: string | null;
+            /** @description All that are not retired, in the order they were registered. */
+            sites: components["schemas"]["LiveSiteDocument"][];
+            /** @description Why nothing is known of PostgreSQL and etcd at this moment; null when it is, or there is no cluster. */
+            engine_error?: string | null;
         };
         /** @description An amount of one currency, in minor units. May be negative: a ledger entry that takes away. */
         Money: {
@@ -416,6 +587,32 @@ export interface components {
             phone?: string | null;
             /** @description Or their user id. */
             user_id?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_DrillDocument: {
+            /** @description The items. */
+            items: {
+                drill_id: components["schemas"]["Id"];
+                filed_at: components["schemas"]["Time"];
+                /** @description What was done: `burn`, `freeze`, `cut`, ... */
+                fault: string;
+                /** @description To which site; null when to all, or it was not said. */
+                site?: string | null;
+                /**
+                 * Format: int64
+                 * @description Acknowledged writes that were lost.
+                 */
+                lost: number;
+                /**
+                 * Format: int64
+                 * @description Writes that were there twice.
+                 */
+                duplicated: number;
+                /** @description The whole report, as `haechi drill --json` printed it. */
+                report: Record<string, never>;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
         };
         /** @description One page of a list, newest first. */
         Page_EntryDocument: {
@@ -448,6 +645,21 @@ export interface components {
                 display_name: string;
                 /** @description Their picture, as an `mxc://` URI. */
                 avatar_url?: string | null;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_IncidentDocument: {
+            /** @description The items. */
+            items: {
+                incident_id: components["schemas"]["Id"];
+                site: components["schemas"]["SiteName"];
+                /** @description The site whose node said so first. */
+                noticed_by: components["schemas"]["SiteName"];
+                /** @description When the last of its nodes fell silent. */
+                lost_at: components["schemas"]["Time"];
+                returned_at?: components["schemas"]["Time"] | null;
             }[];
             /** @description What to send as `before` for the page after this one; null on the last page. */
             next?: string | null;
@@ -493,6 +705,11 @@ export interface components {
             /** @description When they signed up. */
             created_at: components["schemas"]["Time"];
         };
+        /**
+         * @description What a site's PostgreSQL is at present.
+         * @enum {string}
+         */
+        PostgresRole: "leader" | "replica" | "unreachable";
         /** @description The JSON of a [`Problem`] (RFC 9457 section 3.1). */
         Problem: {
             /** @description `/problems/SLUG`: the kind of problem, the same on every occasion. */
@@ -748,6 +965,167 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_drills: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DrillDocument"];
+                };
+            };
+        };
+    };
+    file_drill: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same report sent again with it is filed once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillDocument"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_incidents: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_IncidentDocument"];
+                };
+            };
+        };
+    };
+    list_sites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveSitesDocument"];
+                };
+            };
+        };
+    };
+    drain_site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The site */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDocument"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    return_site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The site */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDocument"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
             };
         };
     };

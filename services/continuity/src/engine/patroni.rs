@@ -94,14 +94,16 @@ impl PatroniEngine {
         }
     }
 
-    fn present_leader(&self) -> Option<String> {
-        let term = self.leadership.term();
-        let term = term.borrow();
+    /// Who leads; it is waited for where nobody seems to, as in the first moment of a program.
+    async fn present_leader(&self) -> Option<String> {
+        let mut term = self.leadership.term();
+        let known = tokio::time::timeout(ANSWER_WAIT, term.wait_for(Option::is_some)).await;
+        let term = known.ok()?.ok()?;
         term.as_ref().map(|term| term.member.clone())
     }
 
     /// The leader's own Patroni is asked: it alone begins at once, any other would leave it to the next cycle.
-    async fn request_switchover(&self, from: &str, to: Option<&str>) -> Result<(), EngineError> {
+    async fn request_switchover(&self, from: &str) -> Result<(), EngineError> {
         let member = self
             .leadership
             .members()
@@ -117,7 +119,7 @@ impl PatroniEngine {
             .client
             .post(format!("{base}/switchover"))
             .timeout(MOVE_WAIT)
-            .json(&json!({ "leader": from, "candidate": to }));
+            .json(&json!({ "leader": from }));
         let answer = self.signed(request).send().await;
         let answer =
             answer.map_err(|error| EngineError::Unreachable(format!("Patroni of {from}: {error}")))?;
@@ -150,22 +152,19 @@ impl PatroniEngine {
 impl Engine for PatroniEngine {
     fn look(&self) -> BoxFuture<'_, Result<EngineFacts, EngineError>> {
         Box::pin(async move {
+            let leader = self.present_leader().await;
             let members = self.leadership.members();
             let asked = join_all(members.iter().map(|member| self.ask(member)));
             let (postgres, etcd) = join(asked, etcd::look(self.leadership.etcd())).await;
             Ok(EngineFacts {
-                leader: self.present_leader(),
+                leader,
                 postgres,
                 etcd: etcd?,
             })
         })
     }
 
-    fn move_primary<'a>(
-        &'a self,
-        from: &'a str,
-        to: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<String, EngineError>> {
+    fn move_primary<'a>(&'a self, from: &'a str) -> BoxFuture<'a, Result<String, EngineError>> {
         Box::pin(async move {
             let moving = async {
                 let moved = self.other_leader(from);
@@ -173,7 +172,7 @@ impl Engine for PatroniEngine {
                 // Patroni answers a second and more after it has moved; the key tells at once.
                 tokio::select! {
                     leader = &mut moved => return Ok(leader),
-                    asked = self.request_switchover(from, to) => asked?,
+                    asked = self.request_switchover(from) => asked?,
                 }
                 Ok(moved.await)
             };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Site, SiteState};
+use super::{SITES_MIN, Site, SiteName, SiteRefusal, SiteState};
 
 /// What a node of some site is known to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,9 +97,20 @@ pub struct LiveSite {
     pub is_drained: bool,
 }
 
+/// What is known of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineView<'f> {
+    /// There is none: one database, no etcd.
+    None,
+    /// There is one, and it does not say how it is.
+    Silent,
+    /// It told.
+    Told(&'f EngineFacts),
+}
+
 /// The sites that are not retired, as they are at this moment.
 #[must_use]
-pub fn live_sites(sites: &[Site], nodes: &[NodeFact], engine: Option<&EngineFacts>) -> Vec<LiveSite> {
+pub fn live_sites(sites: &[Site], nodes: &[NodeFact], engine: EngineView<'_>) -> Vec<LiveSite> {
     sites
         .iter()
         .filter(|site| site.state != SiteState::Retired)
@@ -107,23 +118,36 @@ pub fn live_sites(sites: &[Site], nodes: &[NodeFact], engine: Option<&EngineFact
         .collect()
 }
 
-fn live_site(site: &Site, nodes: &[NodeFact], engine: Option<&EngineFacts>) -> LiveSite {
+fn live_site(site: &Site, nodes: &[NodeFact], view: EngineView<'_>) -> LiveSite {
+    let engine = match view {
+        EngineView::Told(facts) => Some(facts),
+        EngineView::None | EngineView::Silent => None,
+    };
     let name = site.name.as_str();
     let alive = || nodes.iter().filter(|node| node.site == name && node.is_up);
     let told: Vec<u64> = alive().filter_map(|node| node.requests_per_s).collect();
-    let postgres = engine.and_then(|facts| postgres_role(facts, name));
-    let etcd = engine.and_then(|facts| etcd_role(facts, name));
-    let leads = postgres == Some(PostgresRole::Leader)
-        || etcd == Some(EtcdRole::Leader)
-        || engine.is_some_and(|facts| facts.leader.as_deref() == Some(name));
+    let leads = match view {
+        EngineView::None => false,
+        EngineView::Silent => true,
+        EngineView::Told(facts) => may_lead(facts, name),
+    };
     LiveSite {
         site: site.clone(),
         nodes_alive: alive().count(),
-        postgres,
+        postgres: engine.and_then(|facts| postgres_role(facts, name)),
         lag_bytes: engine.and_then(|facts| lag_bytes(facts, name)),
-        etcd,
+        etcd: engine.and_then(|facts| etcd_role(facts, name)),
         requests_per_s: (!told.is_empty()).then(|| told.iter().sum()),
         is_drained: site.state == SiteState::Draining && !leads,
+    }
+}
+
+/// Whether the primary or etcd's leader is there, or could be because nobody says who leads.
+fn may_lead(facts: &EngineFacts, name: &str) -> bool {
+    let etcd_leader = facts.etcd.iter().find(|member| member.is_leader);
+    match (facts.leader.as_deref(), etcd_leader) {
+        (Some(primary), Some(leader)) => primary == name || leader.site == name,
+        _ => true,
     }
 }
 
@@ -164,13 +188,12 @@ fn lag_bytes(facts: &EngineFacts, name: &str) -> Option<u64> {
 /// Something to be moved out of a draining site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrainStep {
-    /// The primary leaves `from`.
+    /// The primary leaves `from`. Where it goes is left to Patroni's own race, in which the standbys compare how much
+    /// they have and vote. A named candidate takes over without a vote: were its stream broken, what the other two
+    /// confirmed would be lost with it. And all others would pause for two seconds before they follow it.
     MovePrimary {
         /// Where it is.
         from: String,
-        /// Where it goes; Patroni chooses among all when it is not said, which is faster: the standbys that are not
-        /// named then follow the new primary at once, and its commits wait for two of them.
-        to: Option<String>,
     },
     /// etcd's leader goes to `to`.
     MoveEtcdLeader {
@@ -188,7 +211,16 @@ pub fn drain_steps(sites: &[Site], facts: &EngineFacts) -> Vec<DrainStep> {
     };
     let mut steps = Vec::new();
     if let Some(from) = facts.leader.as_deref().filter(|leader| is_leaving(leader)) {
-        steps.extend(move_primary(from, facts, &is_leaving));
+        // While two sites drain it may come to the other one, and is moved on.
+        let could_take_it = |member: &PostgresFact| member.is_reachable && !is_leaving(&member.site);
+        let from = from.to_owned();
+        steps.extend(
+            facts
+                .postgres
+                .iter()
+                .any(could_take_it)
+                .then_some(DrainStep::MovePrimary { from }),
+        );
     }
     if facts
         .etcd
@@ -210,21 +242,21 @@ pub fn drain_steps(sites: &[Site], facts: &EngineFacts) -> Vec<DrainStep> {
     steps
 }
 
-fn move_primary(from: &str, facts: &EngineFacts, is_leaving: &impl Fn(&str) -> bool) -> Option<DrainStep> {
-    let others = || {
-        facts
-            .postgres
-            .iter()
-            .filter(|member| member.is_reachable && member.site != from)
-    };
-    let best = others()
-        .filter(|member| !is_leaving(&member.site))
-        .max_by_key(|member| member.log_position)?;
-    let may_choose_any = others().all(|member| !is_leaving(&member.site));
-    Some(DrainStep::MovePrimary {
-        from: from.to_owned(),
-        to: (!may_choose_any).then(|| best.site.clone()),
-    })
+/// Whether a site may leave for good: nothing leads from there, and those that are left can still lose one.
+///
+/// # Errors
+/// [`SiteRefusal`].
+pub fn check_leaving(name: &SiteName, sites: &[Site], facts: &EngineFacts) -> Result<(), SiteRefusal> {
+    if may_lead(facts, name.as_str()) {
+        return Err(SiteRefusal::StillLeads(name.clone()));
+    }
+    let others = sites
+        .iter()
+        .filter(|site| site.name != *name && site.state != SiteState::Retired);
+    match others.count() {
+        left if left < SITES_MIN => Err(SiteRefusal::TooFewLeft(name.clone(), left)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -296,7 +328,7 @@ mod tests {
         facts.postgres[2].log_position = None;
         facts.etcd[2].is_reachable = false;
         facts.etcd[3].is_learner = true;
-        let live = live_sites(&sites([Active; 4]), &nodes, Some(&facts));
+        let live = live_sites(&sites([Active; 4]), &nodes, EngineView::Told(&facts));
         let shown: Vec<_> = live
             .iter()
             .map(|site| {
@@ -322,7 +354,7 @@ mod tests {
 
     #[test]
     fn without_an_engine_its_part_is_left_open_and_retired_sites_are_not_shown() {
-        let live = live_sites(&sites([Active, Draining, Retired, Active]), &[], None);
+        let live = live_sites(&sites([Active, Draining, Retired, Active]), &[], EngineView::None);
         assert_eq!(live.len(), 3);
         assert!(
             live.iter()
@@ -333,7 +365,11 @@ mod tests {
     #[test]
     fn a_site_is_drained_once_neither_primary_nor_etcds_leader_is_there() {
         let is_drained = |state, facts: &EngineFacts| {
-            let live = live_sites(&sites([state, Active, Active, Active]), &[], Some(facts));
+            let live = live_sites(
+                &sites([state, Active, Active, Active]),
+                &[],
+                EngineView::Told(facts),
+            );
             live[0].is_drained
         };
         let mut facts = facts();
@@ -344,35 +380,33 @@ mod tests {
         facts.leader = Some("busan".to_owned());
         assert!(is_drained(Draining, &facts));
         assert!(!is_drained(Active, &facts));
-        facts.etcd[0].is_leader = true;
+        for member in &mut facts.etcd {
+            member.is_leader = member.site == "pangyo";
+        }
         assert!(!is_drained(Draining, &facts));
+        // Where nobody says who leads, nothing is known to be gone.
+        facts.etcd[0].is_leader = false;
+        assert!(!is_drained(Draining, &facts));
+        let states = sites([Draining, Active, Active, Active]);
+        assert!(!live_sites(&states, &[], EngineView::Silent)[0].is_drained);
+        assert!(live_sites(&states, &[], EngineView::None)[0].is_drained);
     }
 
     #[test]
-    fn a_draining_site_gives_the_primary_away_and_patroni_chooses_where() {
-        let steps = drain_steps(&sites([Draining, Active, Active, Active]), &facts());
-        let from = "pangyo".to_owned();
-        assert_eq!(steps, [DrainStep::MovePrimary { from, to: None }]);
-        assert_eq!(drain_steps(&sites([Active; 4]), &facts()), []);
-        assert_eq!(
-            drain_steps(&sites([Active, Active, Draining, Active]), &facts()),
-            []
-        );
-    }
-
-    #[test]
-    fn while_two_sites_drain_the_primary_goes_to_the_best_of_the_others() {
-        let steps = |facts: &EngineFacts| drain_steps(&sites([Draining, Active, Active, Draining]), facts);
-        let to = |site: &str| DrainStep::MovePrimary {
-            from: "pangyo".to_owned(),
-            to: Some(site.to_owned()),
-        };
+    fn a_draining_site_gives_the_primary_away_while_somebody_could_take_it() {
+        let steps = |states, facts: &EngineFacts| drain_steps(&sites(states), facts);
         let mut facts = facts();
-        assert_eq!(steps(&facts), [to("sejong")]);
-        facts.postgres[2].is_reachable = false;
-        assert_eq!(steps(&facts), [to("gasan")]);
+        let from = "pangyo".to_owned();
+        let moves = [DrainStep::MovePrimary { from }];
+        assert_eq!(steps([Draining, Active, Active, Active], &facts), moves);
+        assert_eq!(steps([Active; 4], &facts), []);
+        assert_eq!(steps([Active, Active, Draining, Active], &facts), []);
+        let two_drain = [Draining, Active, Active, Draining];
+        assert_eq!(steps(two_drain, &facts), moves);
         facts.postgres[1].is_reachable = false;
-        assert_eq!(steps(&facts), []);
+        assert_eq!(steps(two_drain, &facts), moves);
+        facts.postgres[2].is_reachable = false;
+        assert_eq!(steps(two_drain, &facts), []);
     }
 
     #[test]
@@ -386,6 +420,24 @@ mod tests {
         assert_eq!(steps(&facts), [to("pangyo")]);
         facts.etcd[0].is_reachable = false;
         assert_eq!(steps(&facts), []);
+    }
+
+    #[test]
+    fn a_site_leaves_only_when_nothing_leads_there_and_three_are_left() {
+        let check = |name: &str, states, facts: &EngineFacts| {
+            check_leaving(&name.parse().unwrap(), &sites(states), facts)
+        };
+        let states = [Draining, Active, Active, Active];
+        let still_leads = |name: &str| Err(SiteRefusal::StillLeads(name.parse().unwrap()));
+        let mut facts = facts();
+        assert_eq!(check("pangyo", states, &facts), still_leads("pangyo"));
+        assert_eq!(check("gasan", states, &facts), still_leads("gasan"));
+        assert_eq!(check("busan", states, &facts), Ok(()));
+        let one_left = [Retired, Active, Active, Draining];
+        let too_few = SiteRefusal::TooFewLeft("busan".parse().unwrap(), 2);
+        assert_eq!(check("busan", one_left, &facts), Err(too_few));
+        facts.leader = None;
+        assert_eq!(check("busan", states, &facts), still_leads("busan"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use haechi_base::Time;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::SITES_MIN;
+
 /// Longest name of a site, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
 
@@ -233,6 +235,14 @@ pub enum SiteRefusal {
     /// Work would be cut off.
     #[error("the site {0} still works; drain it first: haechi admin site drain {0}")]
     NotDrained(SiteName),
+    /// Others would wait for it.
+    #[error(
+        "the site {0} is not drained yet: the primary or etcd's leader is there, or nobody says who leads"
+    )]
+    StillLeads(SiteName),
+    /// The next loss would be one too many.
+    #[error("without {0} only {left} sites would be left; {SITES_MIN} are needed to survive the loss of one", left = .1)]
+    TooFewLeft(SiteName, usize),
     /// Somebody must do the work.
     #[error("no other site would be left to work; {0} cannot be drained")]
     LastActive(SiteName),

@@ -58,7 +58,7 @@ pub enum TopologyError {
     #[error("--store names {0} twice; name each PostgreSQL once")]
     StoreTwice(String),
     /// Nobody registered the site.
-    #[error("the site {0} is not registered; run `haechi admin site add --name {0} ...` first")]
+    #[error("the site {0} is not registered; run `haechi admin site add {0} ...` first")]
     NotRegistered(String),
     /// The site left for good.
     #[error("the site {0} is retired; register a new one under another name")]
