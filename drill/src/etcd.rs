@@ -4,6 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -94,6 +96,20 @@ pub(crate) async fn is_healthy(place: &Place) -> bool {
     let answer = http::get(place.etcd, "/health").await;
     let health = answer.and_then(|answer| answer.parse::<Health>());
     health.is_ok_and(|health| health.health == "true")
+}
+
+/// Whether there is such a key.
+pub(crate) async fn has_key(place: &Place, key: &str) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Range {
+        #[serde(default)]
+        count: String,
+    }
+    let body = json!({ "key": STANDARD.encode(key), "count_only": true });
+    let range = http::post(place.etcd, "/v3/kv/range", &body, None, ANSWER_TIMEOUT).await?;
+    // A count of zero is left out.
+    let range: Range = range.parse()?;
+    Ok(!range.count.is_empty() && range.count != "0")
 }
 
 #[derive(Deserialize)]

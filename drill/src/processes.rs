@@ -94,6 +94,16 @@ impl Processes {
         Some(Pid::from_child(child))
     }
 
+    /// What was started and has ended, and not by our hand.
+    pub(crate) fn ended(&mut self) -> Vec<String> {
+        let children = self.children.iter_mut();
+        let ended = children.filter_map(|(name, child)| {
+            let status = child.try_wait().ok()??;
+            Some(format!("{name} ({status})"))
+        });
+        ended.collect()
+    }
+
     /// Kills every process of the site at once (SIGKILL), as a fire does, and waits until none is left.
     pub(crate) fn kill(&mut self) -> Result<()> {
         let deadline = Instant::now() + KILL_DURATION_MAX;

@@ -2,16 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::etcd;
 use crate::patroni::Member;
-use crate::site::Place;
+use crate::site::{Place, Site};
 use crate::sites::{self, Sites, node_is_ready};
-use crate::wait::wait_until;
+use crate::wait::{holds, wait_until};
 
 /// How long a site may take to rejoin by itself.
 pub(crate) const REJOIN_DURATION_MAX: Duration = Duration::from_secs(180);
+
+/// How long the nodes may keep quiet after they ended a session: their minute, and etcd's own pace.
+const QUIET_DURATION_MAX: Duration = Duration::from_secs(90);
+
+/// The key that is there while they do.
+const QUIET_KEY: &str = "/haechi/haechi/quiet";
 
 /// Waits until every site is whole. Answers how long that took.
 ///
@@ -72,13 +78,37 @@ fn lacks_of_postgres(places: &[Place], members: &[Member]) -> Vec<String> {
 }
 
 impl Sites {
+    /// Waits until the nodes may end a silent primary's session again: after they did they leave it to Patroni's own
+    /// lease for a minute.
+    ///
+    /// # Errors
+    /// The minute does not end.
+    pub async fn wait_until_votes_count(&self) -> Result<()> {
+        let first = &self.places[0];
+        wait_until("nodes may vote again", QUIET_DURATION_MAX, async || {
+            holds(!etcd::has_key(first, QUIET_KEY).await?)
+        })
+        .await
+    }
+
     /// Waits until every site is whole: one PostgreSQL leads, the others stream and are in the quorum, etcd is healthy
     /// and the nodes are ready. Answers how long that took.
     ///
     /// # Errors
     /// It took longer than three minutes. The message says what did not come.
-    pub async fn wait_until_whole(&self) -> Result<Duration> {
-        wait_until_whole(&self.places).await
+    pub async fn wait_until_whole(&mut self) -> Result<Duration> {
+        let whole = wait_until_whole(&self.places).await;
+        // What ended by itself explains what does not come.
+        let ended: Vec<String> = self.sites.iter_mut().flat_map(Site::ended).collect();
+        whole.with_context(|| format!("ended by themselves: {}", none_or(&ended)))
+    }
+}
+
+fn none_or(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 

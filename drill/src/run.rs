@@ -13,7 +13,7 @@ use crate::fault::{Chance, Fault, FaultKind};
 use crate::install;
 use crate::load::{Administrator, Clients, Load, LoadOptions, Phase, SiteAddress};
 use crate::patroni;
-use crate::rejoin::{REJOIN_DURATION_MAX, wait_until_whole};
+use crate::rejoin::REJOIN_DURATION_MAX;
 use crate::report::{Report, Round};
 use crate::site::Place;
 use crate::sites::{Sites, SitesOptions};
@@ -50,6 +50,8 @@ pub struct DrillOptions {
     pub wipe: bool,
     /// Of [`crate::Target::Random`].
     pub seed: u64,
+    /// Whether a round begins although the nodes just voted on a silent site, and will not do it again for a minute.
+    pub is_hasty: bool,
     /// The clients.
     pub clients: Clients,
     /// The longest that writes may stand still.
@@ -68,6 +70,7 @@ impl DrillOptions {
             silent: false,
             wipe: false,
             seed: 0,
+            is_hasty: false,
             clients: Clients::default(),
             max_stall_ms: None,
         }
@@ -121,6 +124,10 @@ async fn run_rounds(options: &DrillOptions, view: &View) -> Result<Vec<Round>> {
     for _ in 0..options.repeat {
         for fault in &options.faults {
             let number = u32::try_from(rounds.len() + 1)?;
+            if !options.is_hasty {
+                view.phase(None, "waiting until the nodes may vote on a silent site again");
+                sites.wait_until_votes_count().await?;
+            }
             let round = Drilled {
                 options,
                 view,
@@ -199,21 +206,13 @@ impl Drilled<'_> {
         self.view.phase(Some(Phase::Steady), "all sites carry the load");
         self.pass(STEADY_DURATION).await;
 
-        let primary = self.sites.primary().await;
-        let primary = primary.map(|name| self.sites.index(&name)).transpose()?;
-        let index = self.fault.target.choose(primary, chance)?;
-        let blow = Blow {
-            kind: self.fault.kind,
-            index,
-            silent: self.options.silent,
-            wipe: self.options.wipe,
-            administrator: load.administrator().to_owned(),
-        };
-        let all = self.fault.kind == FaultKind::BurnAll;
+        let blow = self.aim(load, chance).await?;
+        let kind = blow.kind;
+        let all = kind == FaultKind::BurnAll;
         let site = if all {
             "all"
         } else {
-            &self.sites.places[index].name
+            &self.sites.places[blow.index].name
         }
         .to_owned();
         let set_state = |state| {
@@ -221,50 +220,68 @@ impl Drilled<'_> {
             if all {
                 states.fill(state);
             } else {
-                states[index] = state;
+                states[blow.index] = state;
             }
         };
-        let role = if all || primary != Some(index) {
-            ""
-        } else {
-            ", where PostgreSQL leads"
-        };
-        self.view.say(&format!(
-            "round {}: {} {site}{role}",
-            self.number,
-            self.fault.kind.name()
-        ));
         self.view
-            .phase(Some(Phase::Struck), &format!("{} {site}", self.fault.kind.name()));
+            .phase(Some(Phase::Struck), &format!("{} {site}", kind.name()));
         load.mark(Phase::Struck);
-        set_state(state_of(self.fault.kind));
+        set_state(state_of(kind));
         self.sites.strike(&blow).await?;
-        let hold = self
-            .options
-            .hold
-            .unwrap_or_else(|| self.fault.kind.hold(self.options.sites.stock));
-        self.pass(hold).await;
+        let hold = self.options.hold;
+        self.pass(hold.unwrap_or_else(|| kind.hold(self.options.sites.stock)))
+            .await;
 
         self.view
             .phase(Some(Phase::Restored), &format!("{site} rejoins by itself"));
         load.mark(Phase::Restored);
         set_state("rejoining");
-        let restored_at = Instant::now();
-        self.sites.give_back(&blow).await?;
-        wait_until_whole(&self.sites.places).await.with_context(|| {
+        let rejoin = self.give_back(&blow).await.with_context(|| {
             format!(
-                "{site} did not rejoin by itself within {REJOIN_DURATION_MAX:?}; the logs are in {} while the drill \
+                "{site} did not rejoin by itself within {REJOIN_DURATION_MAX:?}; its logs are in {} while the drill \
                  runs, and stay when --work names a folder",
                 self.sites.work().display()
             )
         })?;
-        let rejoin = restored_at.elapsed();
         set_state("running");
         load.mark(Phase::Settled);
         self.view
             .phase(Some(Phase::Settled), "all sites carry the load again");
         self.pass(SETTLE_DURATION).await;
         Ok(Struck { site, rejoin })
+    }
+
+    /// Chooses the site, now that it can be known who leads.
+    async fn aim(&self, load: &Load, chance: &mut Chance) -> Result<Blow> {
+        let primary = self.sites.primary().await;
+        let primary = primary.map(|name| self.sites.index(&name)).transpose()?;
+        let index = self.fault.target.choose(primary, chance)?;
+        let name = &self.sites.places[index].name;
+        let what = match (self.fault.kind, primary == Some(index)) {
+            (FaultKind::BurnAll, _) => "all sites".to_owned(),
+            (_, true) => format!("{name}, where PostgreSQL leads"),
+            (_, false) => name.clone(),
+        };
+        self.view.say(&format!(
+            "round {}: {} {what}",
+            self.number,
+            self.fault.kind.name()
+        ));
+        Ok(Blow {
+            kind: self.fault.kind,
+            index,
+            silent: self.options.silent,
+            wipe: self.options.wipe,
+            administrator: load.administrator().to_owned(),
+        })
+    }
+
+    /// Gives the site back. Answers how long it took until all was whole.
+    async fn give_back(&mut self, blow: &Blow) -> Result<Duration> {
+        let begun = Instant::now();
+        self.sites.give_back(blow).await?;
+        self.sites.wait_until_whole().await?;
+        Ok(begun.elapsed())
     }
 
     fn load_options(&self) -> LoadOptions {

@@ -10,6 +10,9 @@ pub mod new_service;
 pub mod postgres_server;
 pub mod process;
 pub mod root;
+/// The very file that `haechi_drill` compiles, for the same reason.
+#[path = "../../drill/src/install.rs"]
+pub mod site_programs;
 pub mod test;
 pub mod tidy;
 pub mod tools;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{postgres_server, process, web};
+use crate::{postgres_server, process, site_programs, web};
 
 /// The Matrix client that the journeys drive.
 const NIO: &str = "matrix-nio";
@@ -17,6 +17,10 @@ const PYTHON_FOLDER: &str = "work/python";
 /// Something the tests need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
+    /// The compiler of protocol buffers with the standard ones, by which the etcd client is built.
+    ProtocolBuffers,
+    /// What the sites of a drill run: PostgreSQL, etcd and Patroni.
+    Sites,
     /// PostgreSQL's server.
     Postgres,
     /// A browser that a test can drive.
@@ -38,6 +42,8 @@ impl Tool {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::ProtocolBuffers => "the compiler of protocol buffers",
+            Self::Sites => "what the drill's sites run",
             Self::Postgres => "PostgreSQL's server",
             Self::Chromium => "Chromium",
             Self::Fonts => "a font with Hangul",
@@ -51,11 +57,13 @@ impl Tool {
     /// The Debian packages that bring it, when it is not there.
     fn missing_packages(self) -> &'static [&'static str] {
         let (there, packages): (bool, &[&str]) = match self {
+            Self::ProtocolBuffers => (has_protocol_buffers(), &["protobuf-compiler", "libprotobuf-dev"]),
             Self::Postgres => (postgres_server::find_programs().is_some(), &["postgresql"]),
             Self::Chromium => (find_chromium().is_some(), &["chromium"]),
             Self::Fonts => (has_hangul_font(), &["fonts-noto-cjk"]),
             Self::MatrixNio => (find_python().is_some(), &["python3", "python3-venv"]),
-            Self::WebPackages | Self::BrowserPackages | Self::MatrixPackages => (true, &[]),
+            // The drill knows best what it needs, and installs it itself.
+            Self::Sites | Self::WebPackages | Self::BrowserPackages | Self::MatrixPackages => (true, &[]),
         };
         if there { &[] } else { packages }
     }
@@ -94,11 +102,12 @@ fn make_ready(root: &Path, tool: Tool) -> Result<()> {
         bail!("it is missing; install it by `{}`", apt_command(packages));
     }
     match tool {
+        Tool::Sites => site_programs::programs().map(drop),
         Tool::MatrixNio => install_nio(root),
         Tool::WebPackages => web::install(&root.join("web")).map(drop),
         Tool::BrowserPackages => web::install(&root.join("tests/browser")).map(drop),
         Tool::MatrixPackages => web::install(&root.join("tests/matrix")).map(drop),
-        Tool::Postgres | Tool::Chromium | Tool::Fonts => Ok(()),
+        Tool::ProtocolBuffers | Tool::Postgres | Tool::Chromium | Tool::Fonts => Ok(()),
     }
 }
 
@@ -114,6 +123,20 @@ pub fn find_chromium() -> Option<PathBuf> {
 #[must_use]
 pub fn nio_python(root: &Path) -> PathBuf {
     root.join(PYTHON_FOLDER).join("bin/python")
+}
+
+/// The compiler alone is not enough: Debian keeps the standard protocol buffers in a package of their own.
+fn has_protocol_buffers() -> bool {
+    let Some(compiler) = std::env::var_os("PROTOC")
+        .map(PathBuf::from)
+        .or_else(|| process::find_program("protoc"))
+    else {
+        return false;
+    };
+    let beside = compiler
+        .parent()
+        .map(|folder| folder.join("../include/google/protobuf/struct.proto"));
+    std::env::var_os("PROTOC_INCLUDE").is_some() || beside.is_some_and(|standard| standard.is_file())
 }
 
 fn has_hangul_font() -> bool {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::tools::{self, Tool};
 use crate::{process, web};
 
 /// What the program prints, once, when it listens.
@@ -45,6 +46,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let folder = root.join("work/up");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
 
+    step("protocol buffers", || need(root, Tool::ProtocolBuffers))?;
     step("web packages", || web::install(&root.join("web")))?;
     step("web app", || web::build(root))?;
     step("program (the first time takes minutes)", || build(root))?;
@@ -80,6 +82,13 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
     println!("\nending: open requests are answered first");
     server.end()
+}
+
+fn need(root: &Path, tool: Tool) -> Result<bool> {
+    match tools::install(root, &[tool]).pop() {
+        Some((_, error)) => Err(error.context(format!("{} is needed", tool.name()))),
+        None => Ok(true),
+    }
 }
 
 fn build(root: &Path) -> Result<bool> {

@@ -59,6 +59,11 @@ pub(super) struct Drill {
     #[arg(long)]
     wipe: bool,
 
+    /// Begin each round at once, although nodes that ended a silent site's session leave the next one to Patroni's
+    /// own lease for a minute
+    #[arg(long)]
+    hasty: bool,
+
     /// Of "random": the same seed strikes the same sites
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -115,6 +120,7 @@ impl Drill {
             silent: self.silent,
             wipe: self.wipe,
             seed: self.seed,
+            is_hasty: self.hasty,
             max_stall_ms: self.max_stall_ms,
             ..DrillOptions::new(sites, self.faults())
         };

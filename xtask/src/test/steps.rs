@@ -68,6 +68,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "clippy",
         about: "Rust without a warning",
+        tools: BUILD,
         run: run_clippy,
         with: &["web-build"],
         ..WEB
@@ -75,6 +76,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "build",
         about: "the program and all tests",
+        tools: BUILD,
         run: run_build,
         with: &["web-build"],
         ..WEB
@@ -83,8 +85,10 @@ pub(super) const STEPS: &[Step] = &[
         name: "tests",
         about: "unit tests on both engines, and journeys with a browser and Matrix clients",
         tools: &[
+            Tool::ProtocolBuffers,
             Tool::WebPackages,
             Tool::Postgres,
+            Tool::Sites,
             Tool::Chromium,
             Tool::Fonts,
             Tool::MatrixNio,
@@ -96,6 +100,9 @@ pub(super) const STEPS: &[Step] = &[
         run: run_tests,
     },
 ];
+
+/// What building the program needs.
+const BUILD: &[Tool] = &[Tool::ProtocolBuffers, Tool::WebPackages];
 
 /// A step that needs nothing but Rust.
 const PLAIN: Step = Step {
