@@ -98,6 +98,7 @@ const CLAIM: &str = "
     INSERT INTO store_migration (service, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (service, number) DO NOTHING";
 const FIND: &str = "SELECT name, checksum FROM store_migration WHERE service = $1 AND number = $2";
+const SERVICES: &str = "SELECT DISTINCT service FROM store_migration";
 const NEWEST: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) AS number FROM store_migration WHERE service = $1";
 
@@ -112,6 +113,7 @@ impl Store {
         self.write_unkeyed(async |tx: &mut Tx<'_>| tx.run_script(CREATE).await)
             .await?;
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
+        self.refuse_unknown(&all).await?;
         for migrations in &all {
             self.refuse_newer(migrations).await?;
         }
@@ -132,6 +134,10 @@ impl Store {
     /// As [`Store::migrate`].
     pub async fn missing_migrations(&self, services: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
+        match self.refuse_unknown(&all).await {
+            Err(StoreError::NoTable(_)) => {}
+            outcome => outcome?,
+        }
         let mut missing = Vec::new();
         for migrations in all {
             let service = migrations.service;
@@ -155,6 +161,24 @@ impl Store {
         Ok(missing)
     }
 
+    /// Refuses a store with tables of services that this program does not know: a newer one made them.
+    async fn refuse_unknown(&self, all: &[Migrations]) -> Result<(), StoreError> {
+        let found: Vec<String> = self
+            .read(async |tx: &mut Tx<'_>| {
+                let rows = tx.query(SERVICES, &[]).await?;
+                rows.iter().map(|row| row.get("service")).collect()
+            })
+            .await?;
+        let is_known = |name: &String| all.iter().any(|migrations| migrations.service == name);
+        match found.iter().find(|name| !is_known(name)) {
+            None => Ok(()),
+            Some(name) => Err(StoreError::Migration(format!(
+                "it has tables of {name}, which this program does not know: this is a node of an older version; run \
+                 the newer program"
+            ))),
+        }
+    }
+
     async fn refuse_newer(&self, migrations: &Migrations) -> Result<(), StoreError> {
         let service = migrations.service;
         let found: i64 = self
@@ -168,7 +192,8 @@ impl Store {
             .unwrap_or(0);
         if found > known {
             return Err(StoreError::Migration(format!(
-                "{service} is at step {found} there, and this program knows {known}: run the newer program"
+                "{service} is at step {found} there, and this program knows {known}: this is a node of an older version; \
+                 run the newer program"
             )));
         }
         Ok(())

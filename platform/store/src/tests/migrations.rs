@@ -74,6 +74,27 @@ async fn an_edited_step_and_a_newer_store_are_refused() {
         test.store.migrate(&[NEW]).await.unwrap();
         let newer = test.store.migrate(&[OLD]).await.unwrap_err().to_string();
         assert!(newer.contains("run the newer program"), "{newer}");
+        let only_looked = test
+            .store
+            .missing_migrations(&[OLD])
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            only_looked.contains("a node of an older version"),
+            "{only_looked}"
+        );
+        // A service that came later altogether is as much of a sign.
+        for refused in [
+            test.store.migrate(&[]).await.unwrap_err(),
+            test.store.missing_migrations(&[]).await.unwrap_err(),
+        ] {
+            let refused = refused.to_string();
+            assert!(
+                refused.contains("tables of notes") && refused.contains("a node of an older version"),
+                "{refused}"
+            );
+        }
         let edited = test.store.migrate(&[TAMPERED, NEW]).await.unwrap_err();
         assert!(matches!(edited, StoreError::Migration(_)), "{edited}");
     })
