@@ -128,7 +128,7 @@ mod tests {
         let places: Vec<Place> = SITES.iter().map(|(name, _)| Place::example(name)).collect();
         let mut members = vec![
             member("pangyo", "leader", "running"),
-            member("anyang", "quorum_standby", "streaming"),
+            member("gasan", "quorum_standby", "streaming"),
             member("sejong", "quorum_standby", "streaming"),
             member("busan", "quorum_standby", "streaming"),
         ];
