@@ -122,7 +122,8 @@ pub struct Figures {
     pub write_stall_ms: Stalls,
     /// The same before the strike, for comparison.
     pub usual_stall_ms: Stalls,
-    /// The longest that one write took from when it was first sent to its acknowledgement, from the strike on.
+    /// The longest that one write took from when it was first sent to its acknowledgement, from the strike on. A room or
+    /// wallet that stands still while others go on is seen here.
     pub write_worst_ms: Stalls,
     /// The same before the strike, for comparison.
     pub usual_worst_ms: Stalls,
@@ -233,15 +234,17 @@ fn gaps(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     })
 }
 
-/// The longest that one write took, of those that were acknowledged in a span. Who was never acknowledged waited until
-/// the load ended.
+/// The longest that one write took until it was acknowledged or refused, of those that ended in a span. What was neither
+/// waited until the load ended.
 fn worst_writes(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     Stalls::each(|service| {
         writes(record, service)
             .map(|sent| {
                 (
                     sent.first_sent_us,
-                    sent.acknowledged_us.unwrap_or(record.ended_us),
+                    sent.acknowledged_us
+                        .or(sent.refused_us)
+                        .unwrap_or(record.ended_us),
                 )
             })
             .filter(|(_, ended_us)| (from_us..until_us).contains(ended_us))
@@ -357,6 +360,7 @@ mod tests {
             site: 0,
             attempts: 1,
             is_written: true,
+            refused_us: None,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Sent {
     /// Whether the acknowledgement was of a write. A sign-in that is refreshed while no primary can be reached is given
     /// another access token under the same refresh token: nothing is written then.
     pub is_written: bool,
+    /// When it was refused for good, in microseconds since the load began.
+    pub refused_us: Option<u64>,
 }
 
 impl Sent {
@@ -47,6 +49,7 @@ impl Sent {
             site: 0,
             attempts: 0,
             is_written: true,
+            refused_us: None,
         };
         match outcome {
             Outcome::Acknowledged(acknowledged) => {
@@ -74,7 +77,10 @@ impl Sent {
                 } else {
                     shared.note_refused(words);
                 }
-                unacknowledged
+                Self {
+                    refused_us: Some(shared.now_us()),
+                    ..unacknowledged
+                }
             }
             Outcome::GaveUp => unacknowledged,
         }

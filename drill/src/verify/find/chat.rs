@@ -128,6 +128,7 @@ mod tests {
             site: 0,
             attempts: 1,
             is_written: true,
+            refused_us: None,
         };
         ChatNotes {
             token: String::new(),

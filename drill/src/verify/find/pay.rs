@@ -146,6 +146,7 @@ mod tests {
             site: 0,
             attempts: 1,
             is_written: true,
+            refused_us: None,
         };
         let payer = |client, user_id: &str, to: &str, sent| PayNotes {
             token: String::new(),
