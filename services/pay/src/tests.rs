@@ -4,6 +4,7 @@
 mod in_a_chat;
 mod keys;
 mod nodes;
+mod outage;
 mod refusals;
 mod wallets;
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, run_test};
 use serde_json::{Value, json};
 
+use super::posted::post_as_service;
 use super::{client, get, joined, make_room_of, post, put, say, start_node, sync, texts};
 use crate::Chat;
 
@@ -133,6 +134,30 @@ fn typing_receipts_and_invitations_reach_the_other_node_at_once() {
         .await;
         assert_eq!(told["rooms"]["invite"].as_object().unwrap().len(), 1, "{told}");
         assert!(after < AT_ONCE, "an invitation: {after:?}");
+    });
+}
+
+#[test]
+fn what_a_service_posts_on_one_node_is_placed_by_the_owner_and_heard_on_the_other_at_once() {
+    run_test(async {
+        let (_store, [(left, left_chat), (right, _)]) = two_nodes().await;
+        let (minji, joon) = (left.sign_up("Minji").await, right.sign_up("Joon").await);
+        let mut slowest = Duration::ZERO;
+        for number in 0..6 {
+            let room = make_room_of(&left, &minji, &[&joon]).await;
+            let body = format!("{number} KRW");
+            let content = json!({ "msgtype": "kr.haechi.transfer", "body": body });
+            let (told, after) = told_when(&right, &joon, async || {
+                post_as_service(&left, &left_chat, &minji, &room, content, true)
+                    .await
+                    .unwrap();
+            })
+            .await;
+            assert_eq!(texts(&joined(&told, &room)["timeline"]["events"]), [body]);
+            slowest = slowest.max(after);
+        }
+        println!("the slowest of 6 posted messages was heard after {slowest:?}");
+        assert!(slowest < AT_ONCE, "{slowest:?}");
     });
 }
 

@@ -8,7 +8,7 @@ use super::{get, make_room_of, post, say, start, sync, texts};
 use crate::{Chat, ChatError};
 
 /// Posts as pay does; `keep` says whether the transaction ends well.
-async fn post_as_service(
+pub(super) async fn post_as_service(
     app: &TestApp,
     chat: &Chat,
     who: &SignedUp,
