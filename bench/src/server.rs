@@ -56,6 +56,14 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_on(program: &Path, store: &str, listen: &str) -> Result<Self> {
+        Self::start_with(program, store, listen, &[]).await
+    }
+
+    /// As [`Server::start_on`], with further flags of `haechi serve`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(program: &Path, store: &str, listen: &str, flags: &[&str]) -> Result<Self> {
         let mut process = command(program)
             .args([
                 "serve",
@@ -66,6 +74,7 @@ impl Server {
                 "--no-rate-limits",
                 "--migrate",
             ])
+            .args(flags)
             .env(
                 "HAECHI_LOG",
                 std::env::var("HAECHI_LOG").unwrap_or_else(|_| "warn".to_owned()),
@@ -94,6 +103,12 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The id of its process, until it has ended.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// Ends it without warning (SIGKILL), as a fire would.

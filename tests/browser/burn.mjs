@@ -3,6 +3,7 @@
 //
 //   HAECHI_URL          the site that burns; it must know at least one other active site
 //   HAECHI_SITE_TITLES  the titles of the other sites, separated by commas
+//   HAECHI_ARRIVES_WITHIN_MS  how long the message may take (8000)
 //   HAECHI_TOPUP        as in journey.mjs
 //   HAECHI_SCREENSHOTS, HAECHI_CHROMIUM  as in journey.mjs
 //
@@ -14,7 +15,7 @@ import { fire } from './fire.mjs';
 import { befriend, drawPhoto, randomPhone, signUp } from './people.mjs';
 
 /** From the fire to the message at the other person: a silent site costs 2.5 s, the rest is a slow machine. */
-const ARRIVES_WITHIN_MS = 8_000;
+const ARRIVES_WITHIN_MS = Number(process.env.HAECHI_ARRIVES_WITHIN_MS ?? 8_000);
 const others = (process.env.HAECHI_SITE_TITLES ?? '').split(',');
 
 const BEFORE = 'See you at the station';
@@ -25,15 +26,16 @@ const FROZEN = 'It is quiet here';
 
 const calmLine = (person) => person.page.getByTestId('calm-line');
 
-/** The line names one of the other sites. */
+/** The line names one of the other sites. While nobody takes writes it speaks of that first. */
 async function saysWhatGoesOn(person) {
-  const text = await until('the calm line', () => calmLine(person).innerText());
   const start = person.say(
     'One of our data centres does not answer.',
     '데이터 센터 한 곳이 응답하지 않아요.',
   );
-  if (!text.startsWith(start) || !others.some((title) => text.includes(title)))
-    throw new Error(`the line says: ${text}`);
+  await until('the calm line says where we are', async () => {
+    const text = await calmLine(person).innerText();
+    return text.startsWith(start) && others.some((title) => text.includes(title));
+  });
 }
 
 const allIsWell = (person) =>
