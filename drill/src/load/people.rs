@@ -16,6 +16,9 @@ use super::shared::Shared;
 /// Sign-ups under way at once.
 const SIGN_UPS_AT_ONCE: usize = 8;
 
+/// How often a sign-in is tried.
+const SIGN_IN_TRIES_MAX: u32 = 3;
+
 /// The first and the number after the last phone number of a load, behind `+8210`.
 const NUMBERS: std::ops::Range<u32> = 30_000_000..90_000_000;
 
@@ -69,19 +72,18 @@ pub(crate) fn text_of(answer: &Value, name: &str) -> Result<String> {
         .to_owned())
 }
 
-/// Signs somebody up, or in when the number is known.
+/// Signs somebody up, or in when the number is known. A code works once: when the answer to a sign-in was lost, another
+/// code is asked for.
 async fn sign_in(mut roamer: Roamer, phone: &str, name: &str) -> Result<Person> {
-    let asked = done(
-        &mut roamer,
-        &post("/api/identity/codes", &json!({ "phone": phone })),
-    )
-    .await?
-    .json()?;
-    let code = text_of(&asked, "development_code").context("the sites must show codes")?;
-    let body = json!({ "phone": phone, "code": code, "device_name": "haechi drill", "display_name": name });
-    let session = done(&mut roamer, &post("/api/identity/sessions", &body))
-        .await?
-        .json()?;
+    let mut tries = 0;
+    let session = loop {
+        tries += 1;
+        match session(&mut roamer, phone, name).await {
+            Ok(session) => break session,
+            Err(error) if tries == SIGN_IN_TRIES_MAX => return Err(error),
+            Err(_) => {}
+        }
+    };
     let token = text_of(&session, "access_token")?;
     roamer.set_token(&token)?;
     Ok(Person {
@@ -90,6 +92,14 @@ async fn sign_in(mut roamer: Roamer, phone: &str, name: &str) -> Result<Person> 
         refresh_token: text_of(&session, "refresh_token")?,
         token,
     })
+}
+
+async fn session(roamer: &mut Roamer, phone: &str, name: &str) -> Result<Value> {
+    let asked = post("/api/identity/codes", &json!({ "phone": phone }));
+    let asked = done(roamer, &asked).await?.json()?;
+    let code = text_of(&asked, "development_code").context("the sites must show codes")?;
+    let body = json!({ "phone": phone, "code": code, "device_name": "haechi drill", "display_name": name });
+    done(roamer, &post("/api/identity/sessions", &body)).await?.json()
 }
 
 /// Signs up as many people as there are homes, each at the site named for them.

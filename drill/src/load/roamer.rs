@@ -112,7 +112,12 @@ impl Roamer {
     pub(crate) async fn write(&mut self, call: &Call) -> Outcome {
         self.go_home();
         let mut attempts: u32 = 0;
-        let mut wait = WRITE_WAIT;
+        // Preparations have time, and a sign-in's code works only once.
+        let mut wait = if self.shared.has_begun() {
+            WRITE_WAIT
+        } else {
+            WRITE_WAIT_MAX
+        };
         let mut pause = None;
         let sites = u32::try_from(self.order.len()).unwrap_or(u32::MAX).max(1);
         loop {

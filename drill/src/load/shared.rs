@@ -77,6 +77,7 @@ pub(crate) struct Shared {
     refused: Mutex<Troubles>,
     signin_failures: Mutex<Troubles>,
     counts: Vec<SiteCounts>,
+    has_begun: AtomicBool,
     stopping: AtomicBool,
     stopped_at_us: AtomicU64,
 }
@@ -98,6 +99,7 @@ impl Shared {
             refused: Mutex::default(),
             signin_failures: Mutex::default(),
             counts: sites.iter().map(|_| SiteCounts::default()).collect(),
+            has_begun: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stopped_at_us: AtomicU64::new(0),
         }
@@ -112,6 +114,14 @@ impl Shared {
     pub(crate) fn begin(&self) {
         *self.marks.lock() = vec![(Phase::WarmUp, self.now_us())];
         self.acknowledged_at_us.store(self.now_us(), Ordering::Relaxed);
+        for count in [&self.unavailable, &self.unknown_retried, &self.change_overs] {
+            count.store(0, Ordering::Relaxed);
+        }
+        self.has_begun.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
     }
 
     pub(crate) fn mark(&self, phase: Phase) {
