@@ -84,13 +84,3 @@ fn with_the_guard_nothing_is_lost_by_a_fire_however_long_patroni_sleeps() {
     };
     nothing_is_lost(Rules::with_guard(), bounds);
 }
-
-#[test]
-fn with_the_guard_nothing_is_lost_by_crashes_however_long_patroni_sleeps() {
-    let bounds = Bounds {
-        crashes: 2,
-        revocations: 0,
-        ..three_sleepy_sites()
-    };
-    nothing_is_lost(Rules::with_guard(), bounds);
-}

@@ -89,3 +89,14 @@ fn with_the_guard_nothing_is_lost_by_a_fire_with_four_sites() {
     };
     nothing_is_lost(Rules::with_guard(), bounds);
 }
+
+#[test]
+#[ignore = "takes minutes"]
+fn with_the_guard_nothing_is_lost_by_two_crashes() {
+    let bounds = Bounds {
+        crashes: 2,
+        revocations: 0,
+        ..three_sleepy_sites()
+    };
+    nothing_is_lost(Rules::with_guard(), bounds);
+}
