@@ -14,6 +14,7 @@ mod link;
 mod node;
 mod owned;
 mod pass;
+mod question;
 mod routes;
 mod store;
 
@@ -22,3 +23,4 @@ pub use etcd::{Etcd, EtcdError};
 pub use leadership::{MemberState, PatroniKeys, PatroniLeadership};
 pub use node::{Node, NodeId, NodeSettings, SeenNode};
 pub use owned::{Lease, OwnedBatcher};
+pub use question::{Asker, QuestionFailed, read_nodes};

@@ -1,6 +1,7 @@
 //! The nouns of continuity and their rules: no SQL, no HTTP, no clock.
 
 mod drill;
+pub mod examination;
 mod incident;
 mod live;
 mod site;

@@ -103,7 +103,7 @@ async fn a_host_tells_what_it_keeps_for_itself() {
     let facts = hosts[0].told.clone().unwrap();
     assert!(!facts.is_standby && facts.copies.is_empty());
     assert!(facts.log_position.unwrap() > 0);
-    assert_eq!(facts.setting("full_page_writes"), Some("on"));
+    assert_eq!(facts.setting("synchronous_standby_names"), Some(""));
     let is_logged = |name: &str| {
         let table = facts.tables.iter().find(|table| table.name == name);
         table.map(|table| table.is_logged)

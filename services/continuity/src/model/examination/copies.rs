@@ -153,7 +153,11 @@ mod tests {
         }
         assert_eq!(quorum.copies_elsewhere("daejeon"), 3, "it confirms nothing");
         assert_eq!(rule("ANY 1 (busan,gasan)").copies_elsewhere("pangyo"), 1);
-        assert_eq!(rule("ANY 2 (busan)").copies_elsewhere("pangyo"), 1, "there is only one");
+        assert_eq!(
+            rule("ANY 2 (busan)").copies_elsewhere("pangyo"),
+            1,
+            "there is only one"
+        );
         assert_eq!(rule("ANY 2 (*)").copies_elsewhere("pangyo"), 2);
         assert_eq!(rule("").copies_elsewhere("pangyo"), 0);
         assert_eq!(rule("").copies_elsewhere("busan"), 1, "the primary");

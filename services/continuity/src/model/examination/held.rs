@@ -22,12 +22,14 @@ impl Held {
         let others = holders.iter().filter(|holder| holder.as_str() != site).count();
         let sites: Vec<String> = holders.iter().cloned().collect();
         let finding = match others {
-            0 if holders.is_empty() => Finding::red(
+            0 if holders.is_empty() => {
+                Finding::red(thing, format!("{rows}nobody who answers holds it"), what_to_do)
+            }
+            0 => Finding::red(
                 thing,
-                format!("{rows}nobody who answers holds it"),
+                format!("{rows}{site} alone holds it: it would be lost"),
                 what_to_do,
             ),
-            0 => Finding::red(thing, format!("{rows}{site} alone holds it: it would be lost"), what_to_do),
             others if others < OTHER_SITES_MIN => Finding::red(
                 thing,
                 format!("{rows}one other site holds it, and the next fault would take it"),
@@ -90,7 +92,11 @@ fn acknowledged(held: &mut Held, facts: &Facts, site: &str) {
             held.lost.push(THING.to_owned());
             Finding::red(THING, "a commit waits for no other site", SET)
         }
-        1 => Finding::red(THING, "each is in one other site for certain, and the next fault would take it", SET),
+        1 => Finding::red(
+            THING,
+            "each is in one other site for certain, and the next fault would take it",
+            SET,
+        ),
         copies => Finding::green(
             THING,
             format!("each is on the disks of {copies} other sites before it is acknowledged"),
@@ -140,13 +146,20 @@ fn note_kind(held: &mut Held, facts: &Facts, kind: &Kind, site: &str) {
         let names: Vec<String> = unlogged.iter().map(|name| (*name).to_owned()).collect();
         held.lost.push(kind.name.clone());
         let leads = primary(facts).map(|(site, _)| site.to_owned());
-        let says = format!("{} is not written to the log: it exists on the primary only", listed(&names));
+        let says = format!(
+            "{} is not written to the log: it exists on the primary only",
+            listed(&names)
+        );
         let advice = format!("In PostgreSQL: ALTER TABLE {} SET LOGGED", names.join(", "));
         held.findings
             .push(Finding::red(&kind.name, says, advice).at(leads.into_iter().collect()));
         return;
     }
-    let has_all = |told: &DatabaseFacts| kind.tables.iter().all(|table| told.tables.contains_key(&table.name));
+    let has_all = |told: &DatabaseFacts| {
+        kind.tables
+            .iter()
+            .all(|table| told.tables.contains_key(&table.name))
+    };
     let holders = copies(facts)
         .into_iter()
         .filter(|(_, told)| has_all(told))
@@ -170,7 +183,13 @@ fn master_key(held: &mut Held, facts: &Facts, site: &str) {
     if let MasterKeyPlace::BesideTheFile(path) = &facts.key {
         let here = BTreeSet::from([site.to_owned()]);
         let advice = format!("Keep a copy of {path} in another building, where no backup of the data is");
-        held.note(THING, &format!("beside the data in {path}; "), &here, site, &advice);
+        held.note(
+            THING,
+            &format!("beside the data in {path}; "),
+            &here,
+            site,
+            &advice,
+        );
         return;
     }
     if facts.nodes.is_empty() {
@@ -228,6 +247,12 @@ fn settings(held: &mut Held, facts: &Facts, site: &str) {
     }
     if odd == 0 {
         let advice = "Start nodes in the other sites with these settings";
-        held.note("settings", &format!("{} alike on every node; ", by_name.len()), &sites, site, advice);
+        held.note(
+            "settings",
+            &format!("{} alike on every node; ", by_name.len()),
+            &sites,
+            site,
+            advice,
+        );
     }
 }

@@ -54,7 +54,10 @@ fn votes(facts: &Facts, site: &str) -> (Finding, bool) {
         }
         Some(EtcdMembers::Silent(reason)) => {
             let says = format!("etcd does not answer: {reason}");
-            return (Finding::red(THING, says, "Bring a majority of etcd's members back"), false);
+            return (
+                Finding::red(THING, says, "Bring a majority of etcd's members back"),
+                false,
+            );
         }
         Some(EtcdMembers::Voters(voters)) => voters,
     };
@@ -76,11 +79,18 @@ fn votes(facts: &Facts, site: &str) -> (Finding, bool) {
     }
     let says = format!("{left} of {total} members would be left, and {needed} are needed");
     let leads_beside = primary(facts).is_some_and(|(leads, _)| {
-        leads == site && voters.iter().any(|(member, _, is_leader)| *is_leader && member == leads)
+        leads == site
+            && voters
+                .iter()
+                .any(|(member, _, is_leader)| *is_leader && member == leads)
     });
     let finding = if leads_beside {
         let says = format!("{says}; but etcd's leader is in the primary's site, which costs seconds");
-        Finding::amber(THING, says, "The detector moves it away; if not: etcdctl move-leader")
+        Finding::amber(
+            THING,
+            says,
+            "The detector moves it away; if not: etcdctl move-leader",
+        )
     } else {
         Finding::green(THING, says)
     };
@@ -92,11 +102,21 @@ fn promotion(facts: &Facts, site: &str) -> (Finding, bool) {
     const THING: &str = "a primary and who confirms";
     if matches!(facts.keeping, Keeping::Embedded { .. }) {
         let says = "there is no second database";
-        return (Finding::red(THING, says, "Move to a cluster: haechi migrate --from ... --to ..."), false);
+        return (
+            Finding::red(
+                THING,
+                says,
+                "Move to a cluster: haechi migrate --from ... --to ...",
+            ),
+            false,
+        );
     }
     let Some(rule) = CommitRule::of(facts) else {
         let says = "there is no primary at present";
-        return (Finding::red(THING, says, "Ask each Patroni why: patronictl list, and its log"), false);
+        return (
+            Finding::red(THING, says, "Ask each Patroni why: patronictl list, and its log"),
+            false,
+        );
     };
     let standbys: Vec<String> = standbys(facts)
         .iter()
@@ -113,7 +133,10 @@ fn promotion(facts: &Facts, site: &str) -> (Finding, bool) {
     match needed {
         None => {
             let says = "no standby is known to have everything, so none may be promoted";
-            (Finding::red(THING, says, "Set synchronous_mode: quorum in Patroni"), false)
+            (
+                Finding::red(THING, says, "Set synchronous_mode: quorum in Patroni"),
+                false,
+            )
         }
         Some(needed) if left < needed => {
             let says = format!("{left} standbys that keep up would be left, and {needed} are needed");
@@ -121,8 +144,11 @@ fn promotion(facts: &Facts, site: &str) -> (Finding, bool) {
             (Finding::red(THING, says, advice).at(standbys), false)
         }
         Some(needed) if left < OTHER_SITES_MIN => {
-            let says = format!("{left} standby that keeps up would be left: writes go on, but not through another loss");
-            let advice = format!("Bring the other PostgreSQLs back ({needed} needed, {OTHER_SITES_MIN} wanted)");
+            let says = format!(
+                "{left} standby that keeps up would be left: writes go on, but not through another loss"
+            );
+            let advice =
+                format!("Bring the other PostgreSQLs back ({needed} needed, {OTHER_SITES_MIN} wanted)");
             (Finding::amber(THING, says, advice).at(standbys), true)
         }
         Some(needed) => {
@@ -163,7 +189,10 @@ fn capacity(facts: &Facts, site: &str) -> (Finding, Option<u64>, String) {
     let own = requests_per_s(facts, |name| name == site);
     let serves = |name: &str| {
         let is_there = |told: &NodeTold| matches!(told, NodeTold::All { .. });
-        facts.nodes.iter().any(|node| node.site == name && is_there(&node.told))
+        facts
+            .nodes
+            .iter()
+            .any(|node| node.site == name && is_there(&node.told))
     };
     let others: Vec<&ExaminedSite> = facts
         .sites
@@ -206,7 +235,10 @@ fn by_drill(facts: &Facts, others: usize) -> (Finding, String) {
     const THING: &str = "capacity of the others";
     if others == 0 {
         let says = "there is nobody who could carry anything";
-        return (Finding::red(THING, says, "Start nodes in other sites"), "nobody would carry its load".to_owned());
+        return (
+            Finding::red(THING, says, "Start nodes in other sites"),
+            "nobody would carry its load".to_owned(),
+        );
     }
     let unknown = || "what the others carry is not known".to_owned();
     let hold = "Hold a drill and file its report (POST /api/continuity/drills), or say with `haechi admin site` what \
@@ -221,13 +253,26 @@ fn by_drill(facts: &Facts, others: usize) -> (Finding, String) {
     };
     let days = age_days(facts.now, drill.held_at);
     let share = share(left);
-    let says = format!("in the drill of {days} days ago ({}) the others carried {share} of the load of all", drill.fault);
+    let says = format!(
+        "in the drill of {days} days ago ({}) the others carried {share} of the load of all",
+        drill.fault
+    );
     if facts.now.since(drill.held_at).as_secs() > DRILL_AGE_MAX_DAYS * DAY_S {
-        return (Finding::amber(THING, format!("{says}, which is long ago"), hold), unknown());
+        return (
+            Finding::amber(THING, format!("{says}, which is long ago"), hold),
+            unknown(),
+        );
     }
     let told = format!("the others carried {share} of the load of all in the last drill");
     if left < CAPACITY_LEFT_MIN {
-        return (Finding::red(THING, says, "Add nodes or machines in the other sites, and hold a drill again"), told);
+        return (
+            Finding::red(
+                THING,
+                says,
+                "Add nodes or machines in the other sites, and hold a drill again",
+            ),
+            told,
+        );
     }
     (Finding::green(THING, says), told)
 }
