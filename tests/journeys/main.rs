@@ -12,4 +12,5 @@ mod matrix;
 mod moving;
 mod point_in_time;
 mod program;
+mod rolling_upgrade;
 mod shutdown;

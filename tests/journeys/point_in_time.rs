@@ -92,6 +92,7 @@ impl Machine {
         Ok(())
     }
 
+    /// Where the program that backs up finds pgBackRest.
     fn path_variable(&self) -> String {
         let usual = std::env::var("PATH").unwrap_or_default();
         format!("{}:{usual}", self.path("bin").display())
@@ -108,7 +109,6 @@ impl Machine {
         };
         command
             .env("PGBACKREST_CONFIG", self.path("pgbackrest.conf"))
-            .env("PATH", self.path_variable())
             .current_dir(self.path(""))
             .stdin(Stdio::null());
         command
