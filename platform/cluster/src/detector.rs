@@ -31,6 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A site that did not answer for so long is silent.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 
+/// A term that this node has known for less is left alone, however the one before it ended: whoever still acts on
+/// what was before it must have come to an end (rule 4 of docs/decisions/0006-never-a-lost-write.md).
+const TERM_YOUNG_FOR: Duration = Duration::from_secs(60);
+
 /// Reads go to a standby sooner: nothing is lost if that was a mistake.
 const READ_ELSEWHERE_AFTER: Duration = Duration::from_millis(500);
 
@@ -68,7 +72,7 @@ async fn watch(leadership: PatroniLeadership, members: EtcdMembers, settings: De
     let probe = Probe::new();
     let mut voter = Voter::new(leadership.clone(), members.clone(), settings.site.clone());
     let present = leadership.term();
-    let mut watched: Option<(Arc<Term>, Instant)> = None;
+    let mut watched: Option<Watched> = None;
     loop {
         sleep(LOOK_EVERY).await;
         let Some(term) = present.borrow().clone() else {
@@ -76,8 +80,8 @@ async fn watch(leadership: PatroniLeadership, members: EtcdMembers, settings: De
             watched = None;
             continue;
         };
-        if watched.as_ref().is_none_or(|(before, _)| *before != term) {
-            watched = Some((Arc::clone(&term), Instant::now()));
+        if watched.as_ref().is_none_or(|before| before.term != term) {
+            watched = Some(Watched::begin(Arc::clone(&term)));
         }
         let state = leadership
             .members()
@@ -87,17 +91,39 @@ async fn watch(leadership: PatroniLeadership, members: EtcdMembers, settings: De
             Some(state) => probe.answers(&state, members.url_of(&term.member)).await,
             None => false,
         };
-        let Some((_, answered_at)) = &mut watched else {
+        let Some(watched) = &mut watched else {
             continue;
         };
         if answers {
-            *answered_at = Instant::now();
+            watched.answered_at = Instant::now();
         }
-        let silent_for = answered_at.elapsed();
+        let silent_for = watched.answered_at.elapsed();
         leadership.note_primary_silent(silent_for >= READ_ELSEWHERE_AFTER);
         let votes = settings.votes && term.member != settings.site;
-        if votes && silent_for >= SILENT_AFTER && (settings.may_vote)() {
+        if votes && silent_for >= SILENT_AFTER && !watched.is_young() && (settings.may_vote)() {
             voter.vote_against(&term).await;
         }
+    }
+}
+
+/// A term, as far as this node has seen it.
+struct Watched {
+    term: Arc<Term>,
+    since: Instant,
+    answered_at: Instant,
+}
+
+impl Watched {
+    fn begin(term: Arc<Term>) -> Self {
+        let now = Instant::now();
+        Self {
+            term,
+            since: now,
+            answered_at: now,
+        }
+    }
+
+    fn is_young(&self) -> bool {
+        self.since.elapsed() < TERM_YOUNG_FOR
     }
 }

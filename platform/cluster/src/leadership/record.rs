@@ -33,6 +33,12 @@ impl PatroniKeys {
         format!("{}leader", self.prefix)
     }
 
+    /// Whom Patroni's quorum was last reckoned for.
+    #[must_use]
+    pub fn sync(&self) -> String {
+        format!("{}sync", self.prefix)
+    }
+
     fn member_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         key.strip_prefix(&self.prefix)?.strip_prefix("members/")
     }
@@ -67,6 +73,16 @@ struct MemberValue {
     role: String,
     #[serde(default)]
     timeline: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct SyncValue {
+    leader: Option<String>,
+}
+
+/// The leader that Patroni's `/sync` names.
+pub(super) fn sync_leader(value: &[u8]) -> Option<String> {
+    serde_json::from_slice::<SyncValue>(value).ok()?.leader
 }
 
 /// What is known of a cluster. Where a member listens is kept when its key goes: the key comes and goes with the

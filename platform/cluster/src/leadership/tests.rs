@@ -25,7 +25,14 @@ pub(crate) async fn lead(client: &mut Client, site: &str, port: u16) -> i64 {
     let key = format!("/service/haechi/members/{site}");
     client.put(key, member, held.clone()).await.unwrap();
     client.put("/service/haechi/leader", site, held).await.unwrap();
+    settle(client, site).await;
     lease
+}
+
+/// Patroni reckons the quorum for this leader from now on.
+async fn settle(client: &mut Client, site: &str) {
+    let sync = format!(r#"{{"leader":"{site}","quorum":1,"sync_standby":"gasan,sejong"}}"#);
+    client.put("/service/haechi/sync", sync, None).await.unwrap();
 }
 
 /// Waits for the next term, or for its end.
@@ -92,4 +99,22 @@ async fn a_member_of_etcd_that_is_gone_is_passed_over() {
     let term = told(&leadership, |term| term.is_some()).await.unwrap();
     assert_eq!(leadership.confirm(&term).await, Ok(()));
     assert!(!leadership.is_etcd_silent());
+}
+
+#[tokio::test]
+async fn a_new_term_confirms_nothing_before_it_is_settled() {
+    let server = EtcdServer::start(&["pangyo"]);
+    let (leadership, mut client) = follow(&server.urls()).await;
+    lead(&mut client, "gasan", 5_002).await;
+    settle(&mut client, "pangyo").await;
+    let term = told(&leadership, |term| term.is_some()).await.unwrap();
+
+    let mut confirming = tokio::spawn({
+        let (leadership, term) = (leadership.clone(), Arc::clone(&term));
+        async move { leadership.confirm(&term).await }
+    });
+    let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
+    assert!(early.is_err(), "{early:?}");
+    settle(&mut client, "gasan").await;
+    assert_eq!(confirming.await.unwrap(), Ok(()));
 }
