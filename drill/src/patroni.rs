@@ -14,6 +14,7 @@ fn cluster_rules() -> Value {
         "ttl": 20,
         "primary_start_timeout": 0,
         "maximum_lag_on_failover": 1_048_576,
+        "check_timeline": true,
         "synchronous_mode": "quorum",
         "synchronous_mode_strict": true,
         "synchronous_node_count": 2,
