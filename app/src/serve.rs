@@ -55,7 +55,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let told = CancellationToken::new();
     cancel_when_told(&told)?;
     tokio::spawn(end_in_order(told.clone(), services.context.clone()));
-    let routes = Routes::waiting(health::waiting());
+    let routes = Routes::waiting(health::waiting(), told.clone());
     let mut serving = JoinSet::new();
     serving.spawn(server::serve(
         listener,
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     ));
     if let Some(address) = settings.metrics_listen() {
         let listener = listen(address).await?;
-        let routes = Routes::waiting(metrics::open(handle.clone()));
+        let routes = Routes::waiting(metrics::open(handle.clone()), told.clone());
         serving.spawn(server::serve(
             listener,
             routes,

@@ -3,6 +3,7 @@
 //! axum's own server has no time limit on a client that connects and then sends or reads nothing, and none on how
 //! many do.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use haechi_http::Peer;
 use haechi_service::CancellationToken;
 use hyper::body::Incoming;
@@ -46,13 +49,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Routes {
     waiting: Router,
     prepared: OnceLock<Router>,
+    told: CancellationToken,
 }
 
 impl Routes {
-    /// Routes until the store is prepared.
-    pub(super) fn waiting(waiting: Router) -> Arc<Self> {
+    /// Routes until the store is prepared. From when `told` is cancelled each answer also ends its connection: a
+    /// client that would use it again could meet its very end, and not know whether its request was read.
+    pub(super) fn waiting(waiting: Router, told: CancellationToken) -> Arc<Self> {
         let prepared = OnceLock::new();
-        Arc::new(Self { waiting, prepared })
+        Arc::new(Self {
+            waiting,
+            prepared,
+            told,
+        })
     }
 
     /// Answers by `router` from now on; it is called once.
@@ -126,7 +135,16 @@ impl Connection {
         let answer = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            routes.present().call(request)
+            let (answering, told) = (routes.present().call(request), routes.told.clone());
+            async move {
+                let mut response = answering.await?;
+                if told.is_cancelled() {
+                    response
+                        .headers_mut()
+                        .insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let mut stream = TimeoutStream::new(self.stream);
         stream.set_write_timeout(Some(self.write_duration_max));
@@ -198,7 +216,7 @@ mod tests {
             );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = Routes::waiting(router);
+        let routes = Routes::waiting(router, CancellationToken::new());
         let serving = serve(listener, routes, shutdown.clone(), Duration::from_secs(2));
         (address, tokio::spawn(serving), requests)
     }
@@ -236,6 +254,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_node_that_is_told_to_end_goes_on_answering_and_lets_its_connections_go() {
+        let (told, shutdown) = (CancellationToken::new(), CancellationToken::new());
+        let routes = Routes::waiting(Router::new().route("/quick", get(async || "quick")), told.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve(listener, routes, shutdown.clone(), Duration::from_secs(2)));
+        let mut before = ask(address, "/quick").await;
+        let mut head = [0_u8; 16];
+        before.read_exact(&mut head).await.unwrap();
+        told.cancel();
+        before
+            .write_all(b"GET /quick HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut rest = String::new();
+        before.read_to_string(&mut rest).await.unwrap();
+        assert!(
+            rest.contains("connection: close") && rest.ends_with("quick"),
+            "{rest}"
+        );
+        let after = rest_of(ask(address, "/quick").await).await;
+        assert!(
+            after.contains("connection: close") && after.ends_with("quick"),
+            "{after}"
+        );
+        shutdown.cancel();
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn what_does_not_end_is_cut() {
         let shutdown = CancellationToken::new();
         let (address, serving, mut requests) = start(&shutdown).await;
@@ -257,7 +305,7 @@ mod tests {
         let connection = Connection {
             stream,
             address,
-            routes: Routes::waiting(large),
+            routes: Routes::waiting(large, CancellationToken::new()),
             place: places.acquire_owned().await.unwrap(),
             write_duration_max: Duration::from_millis(200),
         };
@@ -269,7 +317,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_that_waits_says_so_and_serves_on_the_same_connection_once_it_is_prepared() {
-        let routes = Routes::waiting(crate::serve::health::waiting());
+        let routes = Routes::waiting(crate::serve::health::waiting(), CancellationToken::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
