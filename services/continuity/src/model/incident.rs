@@ -77,12 +77,15 @@ pub struct SiteWatch {
 }
 
 impl SiteWatch {
-    /// Takes in how the nodes of the `sites` are now; returns what is new. A node that itself sees no majority of
-    /// the sites says nothing of the others: it may be the one that is cut off.
+    /// Takes in how the nodes of the `sites` are now; returns what is new. A node that sees no majority of the
+    /// sites that it once saw says nothing of the others: it may be the one that is cut off.
     pub fn observe(&mut self, sites: &[&str], nodes: &[WatchedNode<'_>], now: Time) -> Vec<SiteNews> {
         let is_up = |site: &str| nodes.iter().any(|node| node.site == site && node.is_up);
-        let sites_up = sites.iter().filter(|site| is_up(site)).count();
-        let has_majority = sites_up * 2 > sites.len();
+        // Sites that never came, or were stopped in good order, are no part of the count.
+        let counts = |site: &str| !matches!(self.seen.get(site), None | Some(Seen::Leaving));
+        let counted = sites.iter().filter(|site| counts(site)).count();
+        let up = sites.iter().filter(|site| counts(site) && is_up(site)).count();
+        let has_majority = up * 2 > counted;
         let mut news = Vec::new();
         for site in sites {
             let before = self.seen.get(*site).copied();
@@ -187,6 +190,20 @@ mod tests {
         }
         // Once it sees the others again, nobody was lost.
         assert_eq!(watch(&mut seen, &SITES, 20), []);
+    }
+
+    #[test]
+    fn a_site_that_never_came_does_not_count_against_those_that_are_there() {
+        let mut seen = SiteWatch::default();
+        watch(&mut seen, &["pangyo", "gasan", "sejong"], 0);
+        let news: Vec<SiteNews> = (1..=4)
+            .flat_map(|second| watch(&mut seen, &["gasan", "sejong"], second))
+            .collect();
+        let lost = SiteNews::Lost {
+            site: "pangyo".to_owned(),
+            lost_at: at(1),
+        };
+        assert_eq!(news, [lost]);
     }
 
     #[test]

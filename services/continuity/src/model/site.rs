@@ -198,7 +198,8 @@ fn origin(url: &str) -> Result<String, SiteRefusal> {
 pub enum SiteRefusal {
     /// The name does not fit etcd, Patroni and a path.
     #[error(
-        "a site's name is 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9 and -, and begins with a letter: pangyo"
+        "a site's name is 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9 and -, and begins with a letter, as pangyo does; it must \
+         not begin with any or first, which Patroni misreads"
     )]
     Name,
     /// The title says nothing, or too much.
