@@ -35,6 +35,34 @@ async function openConsole(person) {
   await person.page.getByTestId('site').first().waitFor({ timeout: 45_000 });
 }
 
+/** Files a report with the numbers that `haechi drill --json` tells, as an operator would. */
+async function fileDrill(person) {
+  const report = {
+    fault: 'burn',
+    site: 'pangyo',
+    acknowledged: 8_412,
+    lost: 0,
+    duplicated: 0,
+    write_stall_ms: { overall: 2_310, chat: 2_290, pay: 2_310, sign_in: 900, media: 2_200 },
+    read_failures: 0,
+    read_stall_ms: 420,
+    signin_failures: 0,
+    rejoin_s: 14.2,
+    capacity_left: 0.93,
+  };
+  const status = await person.page.evaluate(async (body) => {
+    const { access_token } = JSON.parse(localStorage.getItem('haechi.session'));
+    const headers = {
+      Authorization: `Bearer ${access_token}`,
+      'Content-Type': 'application/json',
+      'Idempotency-Key': crypto.randomUUID(),
+    };
+    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    return (await fetch('/api/continuity/drills', init)).status;
+  }, report);
+  same('filing the drill', status, 201);
+}
+
 await run(async (browser, people) => {
   const phone = await Person.open(browser, {
     name: 'Haneul',
@@ -84,6 +112,19 @@ await run(async (browser, people) => {
     await phone.picture('console-en-phone');
     await desktop.axe('console, desktop, Korean, light');
     await desktop.picture('console-ko-desktop');
+  });
+  await step('a drill that was held shows its figures', async () => {
+    await fileDrill(phone);
+    for (const person of people) {
+      await person.page.reload();
+      await person.page.getByText(person.say('Burnt: Pangyo', '화재: Pangyo')).waitFor();
+      await person.page.getByText(person.say('2.31 s', '2.31초'), { exact: true }).waitFor();
+      await person.page.getByText('93%', { exact: true }).waitFor();
+    }
+    await desktop.axe('a drill');
+    await desktop.picture('console-ko-drill');
+    await phone.page.getByText('93%', { exact: true }).scrollIntoViewIfNeeded();
+    await phone.picture('console-en-drill-phone');
   });
   await step('a site is drained after a question, and the other screen shows it', async () => {
     const drain = phone.button(`Drain ${drains}`, '');

@@ -24,6 +24,9 @@ export type Friend = Answer<'/api/chat/friends', 'post', 201>;
 export type Wallet = Answer<'/api/pay/wallet', 'get', 200>;
 export type Entry = Answer<'/api/pay/entries', 'get', 200>['items'][number];
 export type Transfer = Answer<'/api/pay/transfers', 'post', 201>;
+export type LiveSites = Answer<'/api/continuity/sites', 'get', 200>;
+export type LiveSite = LiveSites['sites'][number];
+export type Drill = Answer<'/api/continuity/drills', 'get', 200>['items'][number];
 export type Money = Wallet['balance'];
 
 export type TransferRequest = NonNullable<

@@ -14,6 +14,8 @@ const PROBE_PATIENCE_MS = 1_500;
 const PROBE_AFTER_MS = 1_000;
 /** The same for a long poll, which is quiet by its nature: seldom enough to cost the sites little. */
 const PROBE_LONG_POLL_AFTER_MS = 5_000;
+/** Between two looks at a site, at the least. */
+const LOOK_PAUSE_MS_MIN = 100;
 /** Between two looks at home while another site stands in; longer and longer while home is silent. */
 const HOME_PAUSE_MS = 4_000;
 const HOME_PAUSE_MS_MAX = 60_000;
@@ -76,7 +78,7 @@ class Changeover {
 
   /** Something came from `origin`, or goes there and makes progress. */
   heard(origin: string): void {
-    this.#heardAtMs.set(origin, Date.now());
+    this.#heardAtMs.set(origin, performance.now());
   }
 
   /** `origin` answered a request that the sites in `instead` could not serve. */
@@ -128,11 +130,28 @@ class Changeover {
     let silence = this.#silences.get(origin);
     if (!silence) this.#silences.set(origin, (silence = new AbortController()));
     const afterMs = isLongPoll ? PROBE_LONG_POLL_AFTER_MS : PROBE_AFTER_MS;
-    const timer = setInterval(() => {
-      if (isLongPoll && globalThis.document?.hidden) return;
-      if (Date.now() - (this.#heardAtMs.get(origin) ?? 0) >= afterMs) void this.check(origin);
-    }, afterMs);
-    return { signal: silence.signal, done: () => clearInterval(timer) };
+    let timer: ReturnType<typeof setTimeout>;
+    let isDone = false;
+    const look = async () => {
+      if (isLongPoll && globalThis.document?.hidden) return lookIn(afterMs);
+      if (this.#quietMs(origin) >= afterMs) await this.check(origin);
+      // To the moment: a look just before it is due would be one that comes a whole round late.
+      lookIn(Math.max(afterMs - this.#quietMs(origin), LOOK_PAUSE_MS_MIN));
+    };
+    const lookIn = (pauseMs: number) => {
+      if (!silence.signal.aborted && !isDone) timer = setTimeout(() => void look(), pauseMs);
+    };
+    lookIn(afterMs);
+    const done = () => {
+      isDone = true;
+      clearTimeout(timer);
+    };
+    return { signal: silence.signal, done };
+  }
+
+  /** How long nothing was heard from `origin`. */
+  #quietMs(origin: string): number {
+    return performance.now() - (this.#heardAtMs.get(origin) ?? -Infinity);
   }
 
   async #probe(origin: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** What the console shows, asked again every moment while it is seen. */
 import { Refused } from '../api/problems';
-import { lastDrill, liveSites, type Drill, type LiveSites } from './api';
+import type { Drill, LiveSites } from '../api/types';
+import { lastDrill, liveSites } from './api';
 
 const PAUSE_MS = 1_500;
 /** A node may remember for half a minute that somebody was no member of staff. */

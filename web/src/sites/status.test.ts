@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LiveSite } from './api';
+import type { LiveSite } from '../api/types';
 import { figure, statusOf, summaryOf } from './status';
 
 const site = (title: string, change: Partial<LiveSite> = {}): LiveSite => ({
   name: title.toLowerCase(),
   title,
+  url: 'https://haechi.example',
+  state_since: 0,
   latitude: 37,
   longitude: 127,
   state: 'active',

@@ -1,5 +1,5 @@
 /** How a site is, in one word, and what is to be said of all of them. Pure. */
-import type { LiveSite } from './api';
+import type { LiveSite } from '../api/types';
 
 export type Status = 'well' | 'partly' | 'silent' | 'draining' | 'drained';
 
@@ -23,7 +23,7 @@ export function summaryOf(sites: readonly LiveSite[]): Summary {
   const leader = sites.find((site) => site.postgres === 'leader')?.title ?? '';
   const titlesOf = (...wanted: Status[]) =>
     sites.filter((site) => wanted.includes(statusOf(site))).map((site) => site.title);
-  const isCluster = sites.some((site) => site.postgres !== null);
+  const isCluster = sites.some((site) => site.postgres != null);
   if (isCluster && !leader) return { key: 'noLeader', titles: [], leader };
   const ailing = titlesOf('silent', 'partly');
   if (ailing.length) return { key: 'ailing', titles: ailing, leader };
