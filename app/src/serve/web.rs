@@ -36,7 +36,7 @@ pub(super) fn fallback(
     move |request| {
         let continuity = continuity.clone();
         Box::pin(async move {
-            let mut response = asset(request);
+            let mut response = asset(&request);
             if response.headers().contains_key(ETAG) {
                 let policy = policy(&continuity.site_urls().await);
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
@@ -57,7 +57,7 @@ fn policy(site_urls: &[String]) -> HeaderValue {
 }
 
 /// A file of the web app, or its first page for every address that the app itself understands.
-fn asset(request: Request) -> Response {
+fn asset(request: &Request) -> Response {
     let path = request.uri().path();
     if !matches!(*request.method(), Method::GET | Method::HEAD)
         || NO_PAGES.iter().any(|start| path.starts_with(start))

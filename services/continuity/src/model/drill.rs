@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    fn figures_of(report: Value) -> Result<Figures, DrillRefusal> {
+    fn figures_of(report: &Value) -> Result<Figures, DrillRefusal> {
         figures(report.as_object().unwrap())
     }
 
@@ -137,14 +137,14 @@ mod tests {
             lost: 0,
             duplicated: 1,
         };
-        assert_eq!(figures_of(report), Ok(expected));
+        assert_eq!(figures_of(&report), Ok(expected));
         for site in [json!({}), json!({ "site": null })] {
             let mut report = json!({ "fault": "burn", "lost": 0, "duplicated": 0 });
             report
                 .as_object_mut()
                 .unwrap()
                 .extend(site.as_object().unwrap().clone());
-            assert_eq!(figures_of(report).unwrap().site, "");
+            assert_eq!(figures_of(&report).unwrap().site, "");
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
         ] {
             let mut report = good.clone();
             report[field] = value;
-            let refused = figures_of(report.clone());
+            let refused = figures_of(&report);
             assert!(
                 matches!(refused, Err(DrillRefusal::Field { field: named, .. }) if named == field),
                 "{report}: {refused:?}"
@@ -174,6 +174,6 @@ mod tests {
         }
         let mut large = good;
         large["rounds"] = json!("x".repeat(REPORT_BYTES_MAX));
-        assert!(matches!(figures_of(large), Err(DrillRefusal::TooLarge { .. })));
+        assert!(matches!(figures_of(&large), Err(DrillRefusal::TooLarge { .. })));
     }
 }

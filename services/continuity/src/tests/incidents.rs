@@ -67,10 +67,10 @@ async fn a_loss_that_three_nodes_note_is_one_incident(store: TestStore) {
         house.returned(at(second)).await;
     }
     let once = ("gasan".to_owned(), 100, Some(160));
-    assert_eq!(house.incidents(&token).await, [once.clone()]);
+    assert_eq!(house.incidents(&token).await, std::slice::from_ref(&once));
     // Who was cut off and tells of it late adds nothing.
     house.lost("sejong", at(103)).await;
-    assert_eq!(house.incidents(&token).await, [once.clone()]);
+    assert_eq!(house.incidents(&token).await, std::slice::from_ref(&once));
     house.lost("sejong", at(500)).await;
     assert_eq!(
         house.incidents(&token).await,
