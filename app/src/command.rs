@@ -4,6 +4,8 @@ mod admin;
 mod backup;
 mod bench;
 mod drill;
+#[cfg(test)]
+mod guide;
 mod migrate;
 mod openapi;
 
