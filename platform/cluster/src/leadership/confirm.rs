@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use etcd_client::{Txn, TxnOp, TxnOpResponse};
+use etcd_client::{GetOptions, KeyValue};
 use haechi_store::Term;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::record::{PatroniKeys, sync_leader};
+use super::record::{PatroniKeys, history_timeline, member_timeline, sync_leader};
 use crate::{Etcd, EtcdError};
 
 /// How long a commit waits to be confirmed. After that its outcome is unknown, and it is tried again with its key.
@@ -49,26 +49,14 @@ pub(super) async fn ask(confirmations: &mpsc::Sender<Confirmation>, term: &Term)
 /// Answers until nobody asks any more.
 pub(super) async fn run(etcd: Etcd, keys: PatroniKeys, mut waiting: mpsc::Receiver<Confirmation>) {
     let mut asked = Vec::new();
-    loop {
+    let mut settled = None;
+    while gather(&mut waiting, &mut asked).await {
         // All of them committed before the read begins: what it finds holds for each.
-        if asked.is_empty() {
-            if waiting
-                .recv_many(&mut asked, super::CONFIRMATIONS_WAITING_MAX)
-                .await
-                == 0
-            {
-                return;
-            }
-        } else {
-            // The term is not settled yet; those that wait for that are asked about again with the next.
-            sleep(SETTLING_LOOK_EVERY).await;
-            while let Ok(more) = waiting.try_recv() {
-                asked.push(more);
-            }
-        }
-        let found = read(&etcd, &keys).await;
+        let found = read(&etcd, &keys, settled).await;
         metrics::counter!("cluster_confirmations").increment(1);
-        asked.retain(|confirmation| !confirmation.answer.is_closed());
+        if let Ok(found) = &found {
+            settled = found.settled_session();
+        }
         for confirmation in std::mem::take(&mut asked) {
             let verdict = match &found {
                 Err(error) => Verdict::Refused(error.to_string()),
@@ -84,6 +72,21 @@ pub(super) async fn run(etcd: Etcd, keys: PatroniKeys, mut waiting: mpsc::Receiv
     }
 }
 
+/// Gathers those that wait, with those in `asked` whose term was not settled yet. Whether there are any.
+async fn gather(waiting: &mut mpsc::Receiver<Confirmation>, asked: &mut Vec<Confirmation>) -> bool {
+    asked.retain(|confirmation| !confirmation.answer.is_closed());
+    if asked.is_empty() {
+        return waiting.recv_many(asked, super::CONFIRMATIONS_WAITING_MAX).await > 0;
+    }
+    sleep(SETTLING_LOOK_EVERY).await;
+    while asked.len() < super::CONFIRMATIONS_WAITING_MAX
+        && let Ok(more) = waiting.try_recv()
+    {
+        asked.push(more);
+    }
+    true
+}
+
 /// What is to be answered.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -93,58 +96,96 @@ enum Verdict {
     Refused(String),
 }
 
+/// Asks etcd. Of a session that is known to be settled only whether it still leads.
+async fn read(etcd: &Etcd, keys: &PatroniKeys, settled: Option<Session>) -> Result<Found, EtcdError> {
+    let answer = etcd
+        .ask(|mut client| {
+            let (key, options) = match settled {
+                Some(_) => (keys.leader(), GetOptions::new()),
+                None => (keys.prefix().to_owned(), GetOptions::new().with_prefix()),
+            };
+            async move { client.get(key, Some(options)).await }
+        })
+        .await?;
+    let found = Found::of(keys, answer.kvs(), settled);
+    if settled.is_some() && found.settled_session().is_none() {
+        // Another leads by now: whether that one is settled stands in the other keys.
+        return Box::pin(read(etcd, keys, None)).await;
+    }
+    Ok(found)
+}
+
+/// A holding of the leader key: its lease and its create revision, which no other holding has.
+type Session = (i64, i64);
+
 /// What etcd says at one revision.
+#[derive(Debug, Default)]
 struct Found {
-    /// The leader's name, its lease and since when.
-    leader: Option<(Vec<u8>, i64, i64)>,
-    /// For whom Patroni reckons the quorum.
-    sync_leader: Option<String>,
+    leader: Option<(Vec<u8>, Session)>,
+    is_settled: bool,
 }
 
 impl Found {
+    fn of(keys: &PatroniKeys, pairs: &[KeyValue], settled: Option<Session>) -> Self {
+        let value = |key: &str| {
+            let pair = pairs.iter().find(|pair| pair.key() == key.as_bytes());
+            pair.map(KeyValue::value)
+        };
+        let leader_key = keys.leader();
+        let Some(pair) = pairs.iter().find(|pair| pair.key() == leader_key.as_bytes()) else {
+            return Self::default();
+        };
+        let session = (pair.lease(), pair.create_revision());
+        let name = String::from_utf8_lossy(pair.value());
+        // Patroni reckons the quorum for it, and the history of timelines leads to its own. Were it lost sooner, the
+        // leader before it could return and take over without a vote (rule 7 of
+        // docs/decisions/0006-never-a-lost-write.md).
+        let is_settled = settled == Some(session)
+            || value(&keys.sync()).and_then(sync_leader).as_deref() == Some(&*name) && {
+                let timeline = value(&keys.member(&name)).and_then(member_timeline);
+                timeline.is_some() && timeline == history_timeline(value(&keys.history()))
+            };
+        Self {
+            leader: Some((pair.value().to_vec(), session)),
+            is_settled,
+        }
+    }
+
+    /// Who leads, if that is settled: it stays so while the session lasts.
+    fn settled_session(&self) -> Option<Session> {
+        let (_, session) = self.leader.as_ref()?;
+        self.is_settled.then_some(*session)
+    }
+
     fn judge(&self, confirmation: &Confirmation) -> Verdict {
-        let Some((name, lease, create_revision)) = &self.leader else {
+        let Some((name, session)) = &self.leader else {
             return Verdict::Refused("nobody leads".to_owned());
         };
         let is_same = *name == confirmation.member.as_bytes()
-            && *lease == confirmation.lease
-            && *create_revision == confirmation.create_revision;
-        if !is_same {
-            Verdict::Refused("the term is over".to_owned())
-        } else if self.sync_leader.as_deref() == Some(&*confirmation.member) {
-            Verdict::Confirmed
-        } else {
-            // Were it lost now, the leader before it could return and take over without a vote (rule 7 of
-            // docs/decisions/0006-never-a-lost-write.md).
-            Verdict::Settling
+            && *session == (confirmation.lease, confirmation.create_revision);
+        match (is_same, self.is_settled) {
+            (false, _) => Verdict::Refused("the term is over".to_owned()),
+            (true, true) => Verdict::Confirmed,
+            (true, false) => Verdict::Settling,
         }
     }
 }
 
-/// Reads both keys at once, as they are at one moment after the call.
-async fn read(etcd: &Etcd, keys: &PatroniKeys) -> Result<Found, EtcdError> {
-    let answer = etcd
-        .ask(|mut client| {
-            let both = [TxnOp::get(keys.leader(), None), TxnOp::get(keys.sync(), None)];
-            async move { client.txn(Txn::new().and_then(both)).await }
-        })
-        .await?;
-    let mut found = Found {
-        leader: None,
-        sync_leader: None,
-    };
-    for response in answer.op_responses() {
-        let TxnOpResponse::Get(response) = response else {
-            continue;
-        };
-        let Some(pair) = response.kvs().first() else {
-            continue;
-        };
-        if pair.key() == keys.leader().as_bytes() {
-            found.leader = Some((pair.value().to_vec(), pair.lease(), pair.create_revision()));
-        } else {
-            found.sync_leader = sync_leader(pair.value());
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timelines_are_read_as_patroni_writes_them() {
+        assert_eq!(history_timeline(None), Some(1));
+        assert_eq!(history_timeline(Some(b"[]")), Some(1));
+        let twice = br#"[[1,84158472,"no recovery target specified","2026-11-22T16:06:50","sejong"],[2,84158999,"x"]]"#;
+        assert_eq!(history_timeline(Some(twice)), Some(3));
+        assert_eq!(history_timeline(Some(b"?")), None);
+        assert_eq!(sync_leader(br#"{"leader":null,"sync_standby":null}"#), None);
+        assert_eq!(
+            sync_leader(br#"{"leader":"pangyo","quorum":1}"#).as_deref(),
+            Some("pangyo")
+        );
     }
-    Ok(found)
 }

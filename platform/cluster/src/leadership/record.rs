@@ -39,6 +39,18 @@ impl PatroniKeys {
         format!("{}sync", self.prefix)
     }
 
+    /// The timelines that came before the present one.
+    #[must_use]
+    pub fn history(&self) -> String {
+        format!("{}history", self.prefix)
+    }
+
+    /// What a member says of itself.
+    #[must_use]
+    pub fn member(&self, name: &str) -> String {
+        format!("{}members/{name}", self.prefix)
+    }
+
     fn member_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         key.strip_prefix(&self.prefix)?.strip_prefix("members/")
     }
@@ -83,6 +95,19 @@ struct SyncValue {
 /// The leader that Patroni's `/sync` names.
 pub(super) fn sync_leader(value: &[u8]) -> Option<String> {
     serde_json::from_slice::<SyncValue>(value).ok()?.leader
+}
+
+/// The timeline that a member says it is on.
+pub(super) fn member_timeline(value: &[u8]) -> Option<i64> {
+    serde_json::from_slice::<MemberValue>(value).ok()?.timeline
+}
+
+/// The timeline to which Patroni's `/history` leads: the one after its last line. The first has no history.
+pub(super) fn history_timeline(value: Option<&[u8]>) -> Option<i64> {
+    let Some(value) = value else { return Some(1) };
+    let lines: Vec<Vec<serde_json::Value>> = serde_json::from_slice(value).ok()?;
+    let last = lines.last().map_or(Some(0), |line| line.first()?.as_i64());
+    Some(last? + 1)
 }
 
 /// What is known of a cluster. Where a member listens is kept when its key goes: the key comes and goes with the

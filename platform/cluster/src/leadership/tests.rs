@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn lead(client: &mut Client, site: &str, port: u16) -> i64 {
     let lease = client.lease_grant(60, None).await.unwrap().id();
     let member = format!(
-        r#"{{"conn_url":"postgres://127.0.0.1:{port}/postgres","api_url":"http://127.0.0.1:1/patroni","state":"running","role":"primary"}}"#
+        r#"{{"conn_url":"postgres://127.0.0.1:{port}/postgres","api_url":"http://127.0.0.1:1/patroni","state":"running","role":"primary","timeline":1}}"#
     );
     let held = Some(PutOptions::new().with_lease(lease));
     let key = format!("/service/haechi/members/{site}");
@@ -115,6 +115,14 @@ async fn a_new_term_confirms_nothing_before_it_is_settled() {
     });
     let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
     assert!(early.is_err(), "{early:?}");
+    let history = r#"[[1,84158472,"no recovery target specified","2026-11-22T16:06:50","gasan"]]"#;
+    client
+        .put("/service/haechi/history", history, None)
+        .await
+        .unwrap();
     settle(&mut client, "gasan").await;
+    let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
+    assert!(early.is_err(), "the history leads to another timeline: {early:?}");
+    client.delete("/service/haechi/history", None).await.unwrap();
     assert_eq!(confirming.await.unwrap(), Ok(()));
 }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use haechi_testkit::postgres_server::PostgresServer;
-use haechi_testkit::{TestResponse, TestStore, assert_problem, run_test};
+use haechi_testkit::{SignedUp, TestResponse, TestStore, assert_problem, run_test};
 use serde_json::{Value, json};
 
-use super::{start, won};
+use super::{House, start, won};
 
 fn assert_try_again(response: &TestResponse) {
     assert_eq!(response.status, 503, "{}: {}", response.label(), response.text());
@@ -15,6 +15,16 @@ fn assert_try_again(response: &TestResponse) {
         "{}",
         response.label()
     );
+}
+
+async fn room_of(house: &House, person: &SignedUp) -> String {
+    let made = house
+        .app
+        .post("/_matrix/client/v3/createRoom")
+        .bearer(&person.access_token)
+        .json(json!({ "preset": "private_chat" }));
+    let made = made.send().await.expect(200).json();
+    made["room_id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -27,15 +37,7 @@ fn without_a_primary_reads_go_on_and_writes_wait_and_are_refused_with_nothing_ha
         let minji = house.person_with("Minji", 10_000).await;
         let joon = house.person_with("Joon", 0).await;
         let app = &house.app;
-        let wish = json!({ "preset": "private_chat", "invite": [joon.user_id] });
-        let made = app
-            .post("/_matrix/client/v3/createRoom")
-            .bearer(&minji.access_token)
-            .json(wish);
-        let room_id = made.send().await.expect(200).json()["room_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let room_id = room_of(&house, &minji).await;
         let room = room_id.replace('!', "%21").replace(':', "%3A");
         let sync = |since: &Value| {
             let since = since.as_str().unwrap_or_default().to_owned();
