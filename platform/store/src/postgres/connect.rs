@@ -24,6 +24,10 @@ const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// centre that burns, packets vanish and nobody closes a connection.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
+/// How long the server lets a transaction wait for its next statement. Transactions await nothing but the store, so
+/// that one which waits longer has no node any more.
+const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(2);
+
 /// What PostgreSQL warns of when a commit did not wait for its standbys. It then reports success all the same.
 const UNREPLICATED: &str = "canceling wait for synchronous replication";
 
@@ -54,7 +58,8 @@ pub(super) fn pool(
     limits: &StoreLimits,
     warnings: &Warnings,
 ) -> Result<Pool, StoreError> {
-    let config = prepared(url, target, APPLICATION);
+    let mut config = prepared(url, target, APPLICATION);
+    give_up_idle_transactions(&mut config);
     let manager_config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -96,6 +101,20 @@ pub(crate) async fn connect_any(
     let config = prepared(config, TargetSessionAttrs::Any, application);
     let (client, _task) = connect(&config, url.tls().cloned(), Warnings::default()).await?;
     Ok(client)
+}
+
+/// Has the server end a transaction that is left open: a node that was frozen or cut off in the middle of one would
+/// keep its rows locked.
+fn give_up_idle_transactions(config: &mut Config) {
+    let limit = format!(
+        "-c idle_in_transaction_session_timeout={}",
+        IDLE_IN_TRANSACTION_MAX.as_millis()
+    );
+    let options = match config.get_options() {
+        Some(options) => format!("{options} {limit}"),
+        None => limit,
+    };
+    config.options(&options);
 }
 
 /// The settings of the URL, and those by which a dead host is noticed soon.

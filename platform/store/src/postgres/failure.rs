@@ -50,6 +50,7 @@ fn is_lost(code: &SqlState) -> bool {
     code.code().starts_with("08")
         || [
             SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
