@@ -85,7 +85,7 @@ impl Nodes {
             titles: titles.join(","),
             store: self.store.clone(),
             master_key: None,
-            arrives_within_ms: 8_000,
+            arrives_within_ms: 12_000,
         }
     }
 

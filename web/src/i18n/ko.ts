@@ -252,7 +252,7 @@ export const ko: Record<StringKey, string> = {
   'sites.status.drained': '비움',
   'sites.load': '부하',
   'sites.perSecond': '초당 요청 {n}건',
-  'sites.ofCapacity': '/ 최대 {n}건',
+  'sites.ofCapacity': '/ {n}건',
   'sites.postgres': 'PostgreSQL',
   'sites.postgres.leader': '쓰기를 받음',
   'sites.postgres.replica': '복제 중',
