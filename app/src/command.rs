@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod bench;
+mod doctor;
 mod drill;
 #[cfg(test)]
 mod guide;
@@ -39,6 +40,8 @@ enum Command {
     Restore(backup::Restore),
     /// Do what an operator does: top up, grant, check the ledger, make demonstration data
     Admin(admin::Admin),
+    /// Say what would be lost if a data centre burned now, and whether the others could carry on
+    Doctor(doctor::Doctor),
     /// Print the OpenAPI 3.1 document of all routes
     Openapi,
     /// Measure what this machine carries: a server of its own, many clients over HTTP
@@ -58,6 +61,7 @@ impl Cli {
                 Command::Backup(make) => make.run().await,
                 Command::Restore(restore) => restore.run().await,
                 Command::Admin(admin) => admin.run().await,
+                Command::Doctor(doctor) => doctor.run().await,
                 Command::Openapi => openapi::run().await,
                 Command::Bench(bench) => bench.run().await,
                 Command::Drill(drill) => drill.run().await,

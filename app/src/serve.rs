@@ -3,6 +3,7 @@
 mod documents;
 mod health;
 mod metrics;
+pub(crate) mod report;
 mod router;
 mod server;
 mod topology;
@@ -52,6 +53,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let services = crate::program::open_node(&settings, address).await?;
     let shutdown = services.context.shutdown.clone();
     watch_primary(&settings, &services.context);
+    report::answer(&settings, &services.context);
     let told = CancellationToken::new();
     cancel_when_told(&told)?;
     tokio::spawn(end_in_order(told.clone(), services.context.clone()));

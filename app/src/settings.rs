@@ -1,5 +1,7 @@
 //! What an operator can set, and where it is read from: flags, then the environment, then a TOML file.
 
+mod alike;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

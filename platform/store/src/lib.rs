@@ -34,7 +34,9 @@ pub use copy::{CopyError, TablePair, TableSum, compare_stores, copy_store};
 pub use error::StoreError;
 pub use leadership::{Leadership, Term};
 pub use limits::StoreLimits;
-pub use look::{Chunks, ChunksSeen, HostCopy, HostFacts, HostTable, SeenHost, look_at_hosts, table_names};
+pub use look::{
+    Chunks, ChunksSeen, HostCopy, HostFacts, HostTable, LateJob, SeenHost, look_at_hosts, table_names,
+};
 pub use migrate::{Applied, Migration, Migrations, all_steps};
 pub use postgres::PostgresUrl;
 pub use row::Row;

@@ -5,6 +5,7 @@
 
 mod chunks;
 mod host;
+mod jobs;
 mod rows;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::copy;
 use crate::{Migrations, StoreError, StoreUrl};
 
 pub use chunks::{Chunks, ChunksSeen};
+pub use jobs::LateJob;
 
 /// One PostgreSQL, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

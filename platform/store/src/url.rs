@@ -53,6 +53,17 @@ impl StoreUrl {
     }
 }
 
+impl StoreUrl {
+    /// Whether connections to it are encrypted; nothing of an embedded file leaves the machine.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(url) => url.get_ssl_mode() == tokio_postgres::config::SslMode::Require,
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = StoreError;
 

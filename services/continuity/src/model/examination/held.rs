@@ -144,15 +144,13 @@ fn note_kind(held: &mut Held, facts: &Facts, kind: &Kind, site: &str) {
         .collect();
     if !unlogged.is_empty() {
         let names: Vec<String> = unlogged.iter().map(|name| (*name).to_owned()).collect();
-        held.lost.push(kind.name.clone());
-        let leads = primary(facts).map(|(site, _)| site.to_owned());
-        let says = format!(
-            "{} is not written to the log: it exists on the primary only",
-            listed(&names)
-        );
+        let leads = primary(facts)
+            .map(|(site, _)| site.to_owned())
+            .into_iter()
+            .collect();
+        let says = format!("{} is not written to the log; ", listed(&names));
         let advice = format!("In PostgreSQL: ALTER TABLE {} SET LOGGED", names.join(", "));
-        held.findings
-            .push(Finding::red(&kind.name, says, advice).at(leads.into_iter().collect()));
+        held.note(&kind.name, &says, &leads, site, &advice);
         return;
     }
     let has_all = |told: &DatabaseFacts| {
