@@ -16,6 +16,9 @@ pub(crate) const REJOIN_DURATION_MAX: Duration = Duration::from_secs(180);
 /// How long the nodes may keep quiet after they ended a session: their minute, and etcd's own pace.
 const QUIET_DURATION_MAX: Duration = Duration::from_secs(90);
 
+/// For how long the nodes leave a term of leadership alone that they have only just come to know, and a little more.
+const TERM_YOUNG_FOR: Duration = Duration::from_secs(61);
+
 /// The key that is there while they do.
 const QUIET_KEY: &str = "/haechi/haechi/quiet";
 
@@ -78,12 +81,14 @@ fn lacks_of_postgres(places: &[Place], members: &[Member]) -> Vec<String> {
 }
 
 impl Sites {
-    /// Waits until the nodes may end a silent primary's session again: after they did they leave it to Patroni's own
-    /// lease for a minute.
+    /// Waits until the nodes may end a silent primary's session: they leave it to Patroni's own lease for a minute after
+    /// they did, after another took over, and after they were started.
     ///
     /// # Errors
     /// The minute does not end.
     pub async fn wait_until_votes_count(&self) -> Result<()> {
+        tokio::time::sleep((self.changed_at + TERM_YOUNG_FOR).saturating_duration_since(Instant::now()))
+            .await;
         let first = &self.places[0];
         wait_until("nodes may vote again", QUIET_DURATION_MAX, async || {
             holds(!etcd::has_key(first, QUIET_KEY).await?)

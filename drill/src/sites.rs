@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use haechi_base::MasterKey;
@@ -59,6 +59,8 @@ pub struct Sites {
     pub(crate) sites: Vec<Site>,
     pub(crate) network: Network,
     pub(crate) node: NodeOptions,
+    /// When the sites were last started, struck or given back: since then nothing changed that nodes watch.
+    pub(crate) changed_at: Instant,
     work: PathBuf,
     // Last: it ends what the others started.
     _keeper: Keeper,
@@ -73,6 +75,7 @@ impl Sites {
     pub async fn start(options: &SitesOptions) -> Result<Self> {
         let mut sites = Self::prepare(options)?;
         let started = sites.start_all().await;
+        sites.changed_at = Instant::now();
         started.with_context(|| {
             format!(
                 "the sites did not start; see the logs in {}",
@@ -120,6 +123,7 @@ impl Sites {
                 stock: options.stock,
                 log: options.node_log.clone(),
             },
+            changed_at: Instant::now(),
             work,
             _keeper: keeper,
         })

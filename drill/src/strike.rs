@@ -1,6 +1,6 @@
 //! The faults at work: what each does to a site, and how the site is given back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
@@ -55,6 +55,12 @@ impl Sites {
 
     /// Gives back what the blow took. The site rejoins by itself.
     pub(crate) async fn give_back(&mut self, blow: &Blow) -> Result<()> {
+        let given = self.try_give_back(blow).await;
+        self.changed_at = Instant::now();
+        given
+    }
+
+    async fn try_give_back(&mut self, blow: &Blow) -> Result<()> {
         let index = blow.index;
         match blow.kind {
             FaultKind::Burn => {
@@ -94,6 +100,7 @@ impl Sites {
     pub async fn restore(&mut self, name: &str) -> Result<Duration> {
         let index = self.index(name)?;
         self.start_again(index, false).await?;
+        self.changed_at = Instant::now();
         self.wait_until_whole().await
     }
 
@@ -109,7 +116,8 @@ impl Sites {
     ///
     /// # Errors
     /// There is no such site.
-    pub fn thaw(&self, name: &str) -> Result<()> {
+    pub fn thaw(&mut self, name: &str) -> Result<()> {
+        self.changed_at = Instant::now();
         self.sites[self.index(name)?].processes.thaw()
     }
 
