@@ -142,6 +142,14 @@ mod tests {
         );
         assert_eq!(findings("app/src/main.rs", "const A: &str = \"SELECT 1\";"), 1);
         assert_eq!(
+            findings("platform/cluster/src/store.rs", "const A: &str = \"SELECT 1\";"),
+            0
+        );
+        assert_eq!(
+            findings("platform/cluster/src/beat.rs", "const A: &str = \"SELECT 1\";"),
+            1
+        );
+        assert_eq!(
             findings("platform/http/src/lib.rs", "const A: &str = \"SELECT 1\";"),
             1
         );
