@@ -13,19 +13,6 @@ use tokio_postgres::NoTls;
 /// kill the program, not the database.
 static OWN_SERVER: LazyLock<PostgresServer> = LazyLock::new(|| PostgresServer::start().unwrap());
 
-/// The right to start four sites: they have fixed addresses on this machine, and use all of it.
-pub(crate) struct Four(
-    #[expect(dead_code, reason = "held for its drop")] tokio::sync::MutexGuard<'static, ()>,
-);
-
-impl Four {
-    /// Waits until no other journey has four sites.
-    pub(crate) async fn alone() -> Self {
-        static FOUR: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        Self(FOUR.lock().await)
-    }
-}
-
 /// Held by a journey that has four data centres on this machine: they have fixed addresses, and load it well.
 pub(crate) static FOUR_SITES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
