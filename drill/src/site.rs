@@ -280,7 +280,8 @@ impl Site {
             "--username=postgres".to_owned(),
         ];
         for words in [
-            &["createuser", "haechi"][..],
+            // `haechi doctor` reads how far standbys are behind, and where their files are.
+            &["createuser", "-g", "pg_monitor", "haechi"][..],
             &["createdb", "--owner=haechi", "haechi"][..],
         ] {
             let mut command = Command::new(self.place.programs.postgres.join(words[0]));

@@ -83,6 +83,7 @@ fn database_facts(facts: HostFacts, site: &str, beside: &[SeenNode]) -> Database
     DatabaseFacts {
         is_standby: facts.is_standby,
         version: facts.version,
+        log_position: facts.log_position,
         settings: facts.settings.into_iter().collect(),
         tables: facts
             .tables

@@ -36,21 +36,44 @@ fn section<'f>(lines: &mut Vec<String>, head: &str, findings: impl Iterator<Item
     }
     lines.push(String::new());
     lines.push(head.to_owned());
-    for finding in findings {
+    while let Some(finding) = findings.next() {
+        let mut things = vec![thing(finding)];
+        // Kinds of data that stand alike are told together.
+        while let Some(next) = findings.next_if(|next| stand_alike(finding, next)) {
+            things.push(thing(next));
+        }
         let sites = if finding.sites.is_empty() {
             String::new()
         } else {
             format!("  [{}]", finding.sites.join(" "))
         };
-        let (verdict, thing) = (word(finding.verdict), &finding.thing);
+        let verdict = word(finding.verdict);
+        let (last, before) = things
+            .split_last()
+            .map_or((String::new(), &[][..]), |(last, before)| (last.clone(), before));
+        lines.extend(before.iter().map(|thing| format!("  {verdict:<5}  {thing}")));
         lines.push(format!(
-            "  {verdict:<5}  {thing:<THING_WIDTH$}  {}{sites}",
+            "  {verdict:<5}  {last:<THING_WIDTH$}  {}{sites}",
             finding.says
         ));
         if let Some(advice) = &finding.advice {
             lines.push(format!("         {:<THING_WIDTH$}  -> {advice}", ""));
         }
     }
+}
+
+fn thing(finding: &Finding) -> String {
+    match finding.rows {
+        Some(rows) => format!("{} ({rows})", finding.thing),
+        None => finding.thing.clone(),
+    }
+}
+
+fn stand_alike(one: &Finding, other: &Finding) -> bool {
+    one.rows.is_some()
+        && other.rows.is_some()
+        && (one.verdict, &one.says, &one.sites, &one.advice)
+            == (other.verdict, &other.says, &other.sites, &other.advice)
 }
 
 const fn word(verdict: Verdict) -> &'static str {

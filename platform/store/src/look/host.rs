@@ -34,10 +34,10 @@ const TABLES: &str = "
     WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p', 'f') ORDER BY 1";
 // Only what has been written to the standby's disk counts.
 const COPIES: &str = "
-    SELECT application_name, COALESCE(state, ''), COALESCE(sync_state, ''),
+    SELECT COALESCE(application_name, ''), COALESCE(state, ''), COALESCE(sync_state, ''),
         CAST(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), flush_lsn) AS BIGINT),
         CAST(EXTRACT(EPOCH FROM flush_lag) * 1000 AS BIGINT)
-    FROM pg_catalog.pg_stat_replication ORDER BY application_name";
+    FROM pg_catalog.pg_stat_replication ORDER BY 1";
 const CHUNKS: &str = "
     SELECT COUNT(*), COUNT(*) FILTER (WHERE sha256(bytes) <> hash)
     FROM (SELECT hash, bytes FROM store_chunk WHERE hash >= $1 ORDER BY hash LIMIT $2) AS part";

@@ -37,6 +37,8 @@ pub struct Finding {
     pub thing: String,
     /// The sites that hold it; empty where that is no question.
     pub sites: Vec<String>,
+    /// For a kind of data: its rows, each table counted up to a bound.
+    pub rows: Option<u64>,
     /// How well it stands.
     pub verdict: Verdict,
     /// Why, in a sentence.
@@ -50,6 +52,7 @@ impl Finding {
         Self {
             thing: thing.into(),
             sites: Vec::new(),
+            rows: None,
             verdict: Verdict::Green,
             says: says.into(),
             advice: None,
@@ -71,7 +74,8 @@ impl Finding {
         }
     }
 
-    fn at(mut self, sites: Vec<String>) -> Self {
+    fn at(mut self, mut sites: Vec<String>) -> Self {
+        sites.sort();
         self.sites = sites;
         self
     }
@@ -139,8 +143,11 @@ fn of_site(facts: &Facts, site: &ExaminedSite) -> SiteExamination {
     let survivors = survivors::survivors(facts, name);
     let mut findings = held.findings;
     findings.extend(survivors.findings);
+    let loses_all = facts.kinds.iter().all(|kind| held.lost.contains(&kind.name));
     let lost = if held.lost.is_empty() {
         "nothing acknowledged would be lost".to_owned()
+    } else if loses_all && !facts.kinds.is_empty() {
+        "everything would be lost".to_owned()
     } else {
         format!("lost would be: {}", held.lost.join(", "))
     };

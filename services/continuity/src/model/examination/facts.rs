@@ -87,6 +87,8 @@ pub struct DatabaseFacts {
     pub is_standby: bool,
     /// Its version.
     pub version: String,
+    /// Where its log ends, in bytes: written by a primary, on the disk of a standby.
+    pub log_position: Option<i64>,
     /// Its settings that decide what survives.
     pub settings: BTreeMap<String, String>,
     /// Its tables, each with whether its rows reach the copies.
@@ -99,7 +101,8 @@ pub struct DatabaseFacts {
     pub disk: Option<Disk>,
 }
 
-/// A standby as the primary sees it. Its name is its site's.
+/// A standby as the primary sees it. Its name is its site's. Who may not know its state (PostgreSQL's role `pg_monitor`)
+/// finds it empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copy {
     /// Its site.

@@ -18,24 +18,24 @@ pub(super) struct Held {
 
 impl Held {
     /// Judges by how many other sites hold a thing. `what_to_do` is told when they are too few.
-    fn note(&mut self, thing: &str, rows: &str, holders: &BTreeSet<String>, site: &str, what_to_do: &str) {
+    fn note(&mut self, thing: &str, before: &str, holders: &BTreeSet<String>, site: &str, what_to_do: &str) {
         let others = holders.iter().filter(|holder| holder.as_str() != site).count();
         let sites: Vec<String> = holders.iter().cloned().collect();
         let finding = match others {
             0 if holders.is_empty() => {
-                Finding::red(thing, format!("{rows}nobody who answers holds it"), what_to_do)
+                Finding::red(thing, format!("{before}nobody who answers holds it"), what_to_do)
             }
             0 => Finding::red(
                 thing,
-                format!("{rows}{site} alone holds it: it would be lost"),
+                format!("{before}{site} alone holds it: it would be lost"),
                 what_to_do,
             ),
             others if others < OTHER_SITES_MIN => Finding::red(
                 thing,
-                format!("{rows}one other site holds it, and the next fault would take it"),
+                format!("{before}one other site holds it, and the next fault would take it"),
                 what_to_do,
             ),
-            others => Finding::green(thing, format!("{rows}{others} other sites hold it")),
+            others => Finding::green(thing, format!("{before}{others} other sites hold it")),
         };
         if others == 0 {
             self.lost.push(thing.to_owned());
@@ -58,6 +58,14 @@ pub(super) fn findings(facts: &Facts, site: &str) -> Held {
             }
         }
     }
+    for kind in &facts.kinds {
+        let rows = kind.tables.iter().map(|table| table.rows).sum();
+        let of_kind = held
+            .findings
+            .iter_mut()
+            .filter(|finding| finding.thing == kind.name);
+        of_kind.for_each(|finding| finding.rows = rows);
+    }
     master_key(&mut held, facts, site);
     settings(&mut held, facts, site);
     held
@@ -68,8 +76,7 @@ fn embedded(held: &mut Held, facts: &Facts, site: &str, path: &str) {
         to another building: haechi backup --to DIR";
     let here = BTreeSet::from([site.to_owned()]);
     for kind in &facts.kinds {
-        let rows = rows_of(kind, &format!(" in {path}"));
-        held.note(&kind.name, &rows, &here, site, MOVE);
+        held.note(&kind.name, &format!("in {path}; "), &here, site, MOVE);
     }
 }
 
@@ -107,16 +114,33 @@ fn acknowledged(held: &mut Held, facts: &Facts, site: &str) {
     held.findings.push(finding.at(sites));
 }
 
-/// The standbys that the primary sees keeping up.
+/// The standbys that the primary sees and that keep up.
 pub(super) fn standbys(facts: &Facts) -> Vec<&Copy> {
     let Some((_, told)) = primary(facts) else {
         return Vec::new();
     };
     let keeps_up = |copy: &&Copy| {
-        copy.state == "streaming" && copy.lag_bytes.is_some_and(|lag_bytes| lag_bytes <= LAG_BYTES_MAX)
+        // Who may not know the state still sees the standby there, and how far its own log goes.
+        let is_there = copy.state == "streaming" || copy.state.is_empty();
+        is_there && lag_bytes(facts, copy).is_some_and(|lag_bytes| lag_bytes <= LAG_BYTES_MAX)
     };
     let is_known = |copy: &&Copy| facts.sites.iter().any(|site| site.name == copy.site);
     told.copies.iter().filter(keeps_up).filter(is_known).collect()
+}
+
+/// How far a standby is behind: by the primary's word, or by where both say that their logs end.
+pub(super) fn lag_bytes(facts: &Facts, copy: &Copy) -> Option<i64> {
+    if copy.lag_bytes.is_some() {
+        return copy.lag_bytes;
+    }
+    let (_, leads) = primary(facts)?;
+    let Keeping::Replicated { databases, .. } = &facts.keeping else {
+        return None;
+    };
+    let own = databases.iter().find(|database| database.site == copy.site)?;
+    let own = own.told.as_ref().ok()?.log_position?;
+    // They were asked one after the other: a standby asked later may seem to be ahead.
+    Some((leads.log_position? - own).max(0))
 }
 
 /// The databases whose word counts: the primary, and each standby that answers and keeps up with it. While nobody is
@@ -164,15 +188,7 @@ fn note_kind(held: &mut Held, facts: &Facts, kind: &Kind, site: &str) {
         .map(|(site, _)| site.to_owned())
         .collect();
     let advice = "Bring the PostgreSQL of the other sites back, so that three sites keep it: patronictl list";
-    held.note(&kind.name, &rows_of(kind, ""), &holders, site, advice);
-}
-
-fn rows_of(kind: &Kind, place: &str) -> String {
-    match kind.tables.iter().map(|table| table.rows).sum::<Option<u64>>() {
-        Some(1) => format!("1 row{place}; "),
-        Some(rows) => format!("{rows} rows{place}; "),
-        None => "rows not counted; ".to_owned(),
-    }
+    held.note(&kind.name, "", &holders, site, advice);
 }
 
 /// Without the key nobody reads a sealed secret again, and all sign-ins end.

@@ -139,7 +139,7 @@ fn promotion(facts: &Facts, site: &str) -> (Finding, bool) {
             )
         }
         Some(needed) if left < needed => {
-            let says = format!("{left} standbys that keep up would be left, and {needed} are needed");
+            let says = format!("of the standbys {left} would be left that keep up; needed: {needed}");
             let advice = "Bring the other PostgreSQLs back: patronictl list";
             (Finding::red(THING, says, advice).at(standbys), false)
         }
@@ -152,7 +152,7 @@ fn promotion(facts: &Facts, site: &str) -> (Finding, bool) {
             (Finding::amber(THING, says, advice).at(standbys), true)
         }
         Some(needed) => {
-            let says = format!("{left} standbys that keep up would be left, and {needed} are needed");
+            let says = format!("of the standbys {left} would be left that keep up; needed: {needed}");
             (Finding::green(THING, says).at(standbys), true)
         }
     }

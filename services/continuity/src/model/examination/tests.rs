@@ -41,6 +41,7 @@ fn database(site: &str) -> Database {
     let told = DatabaseFacts {
         is_standby,
         version: "15.14".to_owned(),
+        log_position: Some(5_000),
         settings: pairs(&[
             ("fsync", "on"),
             ("full_page_writes", "on"),
@@ -283,10 +284,42 @@ fn a_standby_far_behind_is_no_copy() {
     let found = finding(&site(&examination, "pangyo").findings, "messages");
     assert_eq!((found.verdict, found.sites.len()), (Verdict::Red, 2));
     assert_eq!(verdict(&examination, "replication to gasan"), Verdict::Amber);
-    let untold = after(|facts| told(facts, 0).copies[0].lag_bytes = None);
+    let untold = after(|facts| {
+        told(facts, 0).copies[0].lag_bytes = None;
+        told(facts, 1).log_position = None;
+    });
     assert_eq!(verdict(&untold, "replication to gasan"), Verdict::Amber);
     let lonely = after(|facts| told(facts, 0).copies[0].sync_state = "async".to_owned());
     assert_eq!(verdict(&lonely, "replication to gasan"), Verdict::Amber);
+}
+
+#[test]
+fn who_may_not_know_a_standbys_state_goes_by_where_its_log_ends() {
+    let unprivileged = |facts: &mut Facts| {
+        for copy in &mut told(facts, 0).copies {
+            *copy = Copy {
+                site: copy.site.clone(),
+                ..Copy::default()
+            };
+        }
+    };
+    let examination = after(unprivileged);
+    assert_eq!(
+        finding(&site(&examination, "pangyo").findings, "messages").verdict,
+        Verdict::Green
+    );
+    let replication = finding(&examination.everywhere, "replication");
+    assert_eq!(
+        (replication.verdict, replication.sites.len()),
+        (Verdict::Amber, 3)
+    );
+    let behind = after(|facts| {
+        unprivileged(facts);
+        told(facts, 0).log_position = Some(1 << 30);
+        told(facts, 3).log_position = Some(1 << 30);
+    });
+    let messages = finding(&site(&behind, "pangyo").findings, "messages");
+    assert_eq!((messages.verdict, messages.sites.len()), (Verdict::Red, 2));
 }
 
 #[test]

@@ -28,6 +28,10 @@ const CLOCK_RED_US: i64 = 1_000_000;
 const DISK_AMBER_PERCENT: u64 = 20;
 const DISK_RED_PERCENT: u64 = 5;
 
+/// A large disk has room for long with few percent: more than this many bytes is enough, or at least not urgent.
+const DISK_AMBER_BYTES: u64 = 50 * 1024 * 1024 * 1024;
+const DISK_RED_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = databases::findings(facts);
     findings.extend(nodes(facts));
@@ -203,9 +207,9 @@ fn full(thing: &str, disk: Disk) -> Option<Finding> {
     let percent = free_percent(disk);
     let says = format!("{percent} % is free, {} MiB", disk.free_bytes / 1024 / 1024);
     let advice = "Make room, or give it a larger disk: a full disk stops writes there";
-    match percent {
-        0..DISK_RED_PERCENT => Some(Finding::red(thing, says, advice)),
-        DISK_RED_PERCENT..DISK_AMBER_PERCENT => Some(Finding::amber(thing, says, advice)),
+    match (percent, disk.free_bytes) {
+        (0..DISK_RED_PERCENT, 0..DISK_RED_BYTES) => Some(Finding::red(thing, says, advice)),
+        (0..DISK_AMBER_PERCENT, 0..DISK_AMBER_BYTES) => Some(Finding::amber(thing, says, advice)),
         _ => None,
     }
 }

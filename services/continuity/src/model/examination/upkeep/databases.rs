@@ -2,7 +2,7 @@
 
 use crate::model::examination::copies::primary;
 use crate::model::examination::facts::{Database, DatabaseFacts, Facts, Keeping, PatroniRules};
-use crate::model::examination::held::LAG_BYTES_MAX;
+use crate::model::examination::held::{LAG_BYTES_MAX, lag_bytes};
 use crate::model::examination::{Finding, OTHER_SITES_MIN};
 
 /// Settings without which PostgreSQL loses what it acknowledged when its machine loses power, or does not notice damage.
@@ -67,7 +67,7 @@ fn lags(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = Vec::new();
-    let mut most = (0, 0);
+    let (mut most, mut untold) = ((0, 0), Vec::new());
     for site in facts.sites.iter().filter(|site| site.name != leads) {
         let thing = format!("replication to {}", site.name);
         let advice =
@@ -76,22 +76,26 @@ fn lags(facts: &Facts) -> Vec<Finding> {
             findings.push(Finding::amber(thing, "it does not copy the primary", advice));
             continue;
         };
-        let Some(lag_bytes) = copy.lag_bytes else {
+        let Some(lag_bytes) = lag_bytes(facts, copy) else {
             let says = "how far it is behind is not told";
             let advice = "Give the store's user the role pg_monitor in PostgreSQL";
             findings.push(Finding::amber(thing, says, advice));
             continue;
         };
+        let lag_ms = copy
+            .lag_ms
+            .map(|lag_ms| format!(", {lag_ms} ms"))
+            .unwrap_or_default();
         let says = format!(
-            "{} ({}), {lag_bytes} bytes behind{}",
-            copy.state,
-            copy.sync_state,
-            copy.lag_ms
-                .map(|lag_ms| format!(", {lag_ms} ms"))
-                .unwrap_or_default()
+            "{} {}, {lag_bytes} bytes{lag_ms} behind",
+            copy.sync_state, copy.state
         );
-        if copy.state != "streaming" || lag_bytes > LAG_BYTES_MAX {
+        let says = says.trim_start().to_owned();
+        if lag_bytes > LAG_BYTES_MAX || !matches!(copy.state.as_str(), "streaming" | "") {
             findings.push(Finding::amber(thing, says, advice));
+        } else if copy.sync_state.is_empty() {
+            untold.push(site.name.clone());
+            most.0 = most.0.max(lag_bytes);
         } else if !matches!(copy.sync_state.as_str(), "quorum" | "sync") {
             let advice =
                 "Set synchronous_mode: quorum in Patroni, and see that the site is not tagged nosync";
@@ -104,7 +108,14 @@ fn lags(facts: &Facts) -> Vec<Finding> {
             most = (most.0.max(lag_bytes), most.1.max(copy.lag_ms.unwrap_or(0)));
         }
     }
-    if findings.is_empty() && !told.copies.is_empty() {
+    if !untold.is_empty() {
+        let says = format!(
+            "at most {} bytes behind; whether commits wait for it is not told",
+            most.0
+        );
+        let advice = "Let the store's user know, in PostgreSQL: GRANT pg_monitor TO the user of --store";
+        findings.push(Finding::amber("replication", says, advice).at(untold));
+    } else if findings.is_empty() && !told.copies.is_empty() {
         let says = format!(
             "every standby keeps up: at most {} bytes and {} ms behind",
             most.0, most.1
