@@ -1,39 +1,36 @@
 //! A backup taken while people write is restored, and a server runs on it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use haechi_bench::chat;
+use anyhow::{Result, ensure};
+use haechi_bench::chat::{self, Writer};
 use haechi_bench::server::{Server, command};
+use tokio::process::Command;
 use tokio::sync::watch;
 
 use crate::program::{FreshStore, binary, succeed};
 
+/// A master key that no test uses.
+const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// The backups in a folder, oldest first.
-fn backups(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
+fn backups(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries: Result<Vec<_>, _> = fs::read_dir(folder)?.collect();
     let mut paths: Vec<PathBuf> = entries?.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
     Ok(paths)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_runs_on_a_restored_backup() -> Result<()> {
-    let store = FreshStore::sqlite()?;
-    let server = Server::start(&binary(), &store.url).await?;
-    let address = server.address();
-    let mut people = chat::writers(address, 0, 4).await?;
-    let (mut before, mut during) = (people.split_off(2), people);
-    for (number, writer) in before.iter_mut().enumerate() {
-        for message in 0..20 {
-            writer
-                .send(&format!("before-{number}-{message}"), "before")
-                .await?;
-        }
-    }
-    // One goes on writing while the backup is made.
-    let mut writer = during.remove(0);
+/// Runs a command that must be refused, and returns why it was.
+async fn refusal(command: &mut Command) -> Result<String> {
+    let output = command.output().await?;
+    ensure!(!output.status.success(), "{command:?} was not refused");
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Makes a backup in `place` while `writer` writes.
+async fn back_up_under_load(store: &FreshStore, place: &Path, mut writer: Writer) -> Result<()> {
     let (enough, mut stop) = watch::channel(false);
     let load = tokio::spawn(async move {
         let mut number = 0_u32;
@@ -43,67 +40,94 @@ async fn a_server_runs_on_a_restored_backup() -> Result<()> {
         }
         anyhow::Ok(number)
     });
-    let folder = tempfile::tempdir()?;
-    let place = folder.path().join("backups");
-    let to = place.to_str().context("the path is no UTF-8")?;
     let mut asked = command(&binary());
-    let backup = succeed(asked.args(["backup", "--to", to, "--store", &store.url, "--keep", "2"]));
-    backup.await?;
+    asked
+        .args(["backup", "--store", &store.url, "--keep", "2", "--to"])
+        .arg(place);
+    succeed(&mut asked).await?;
     enough.send_replace(true);
     ensure!(load.await?? > 0, "nobody wrote while the backup was made");
+    Ok(())
+}
+
+fn restore(from: &Path, url: &str) -> Command {
+    let mut restore = command(&binary());
+    restore.arg("restore").arg("--from").arg(from).args(["--to", url]);
+    restore
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_runs_on_a_restored_backup() -> Result<()> {
+    let store = FreshStore::sqlite()?;
+    let server = Server::start(&binary(), &store.url).await?;
+    let address = server.address();
+    let mut people = chat::writers(address, 0, 4).await?;
+    let mut before = people.split_off(2);
+    for (number, writer) in before.iter_mut().enumerate() {
+        for message in 0..20 {
+            let name = format!("before-{number}-{message}");
+            writer.send(&name, "before").await?;
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let place = folder.path().join("backups");
+    back_up_under_load(&store, &place, people.remove(0)).await?;
     server.stop().await?;
     let made = backups(&place)?;
     ensure!(made.len() == 1, "{made:?}");
-    let from = made[0].to_str().context("the path is no UTF-8")?;
 
     let restored = folder.path().join("restored.sqlite");
     let url = format!("sqlite:{}", restored.display());
-    let restore = ["restore", "--from", from, "--to", url.as_str()];
-    let other_key = command(&binary())
-        .args(restore)
-        .env(
-            "HAECHI_MASTER_KEY",
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        )
-        .output()
-        .await?;
-    let reason = String::from_utf8_lossy(&other_key.stderr).into_owned();
-    ensure!(
-        !other_key.status.success() && reason.contains("--another-key"),
-        "{reason}"
-    );
-    succeed(command(&binary()).args(restore)).await?;
-    let again = command(&binary()).args(restore).output().await?;
-    let reason = String::from_utf8_lossy(&again.stderr).into_owned();
-    ensure!(
-        !again.status.success() && reason.contains("is there already"),
-        "{reason}"
-    );
+    let mut other_key = restore(&made[0], &url);
+    other_key.env("HAECHI_MASTER_KEY", OTHER_KEY);
+    let reason = refusal(&mut other_key).await?;
+    ensure!(reason.contains("--another-key"), "{reason}");
+    succeed(&mut restore(&made[0], &url)).await?;
+    let reason = refusal(&mut restore(&made[0], &url)).await?;
+    ensure!(reason.contains("is there already"), "{reason}");
 
     let server = Server::start_on(&binary(), &url, &address.to_string()).await?;
-    ensure!(
-        chat::verify(address, &before).await? == 40,
-        "not everything is there"
-    );
+    let found = chat::verify(address, &before).await?;
+    ensure!(found == 40, "{found} of 40 messages are there");
     for (number, writer) in before.iter_mut().enumerate() {
         writer.person.client.reconnect().await?;
         writer.send(&format!("after-{number}"), "after").await?;
     }
-    server.stop().await?;
+    server.stop().await
+}
 
-    // A flipped bit is found before anything is restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_found_before_anything_is_restored_and_old_backups_go() -> Result<()> {
+    let store = FreshStore::sqlite()?;
+    succeed(command(&binary()).args(["admin", "demo", "--store", &store.url])).await?;
+    let folder = tempfile::tempdir()?;
+    let place = folder.path().join("backups");
+    fs::create_dir_all(place.join("haechi-not-ours"))?;
+    let mut names = std::collections::BTreeSet::new();
+    while names.len() < 3 {
+        let mut asked = command(&binary());
+        asked
+            .args(["backup", "--store", &store.url, "--keep", "2", "--to"])
+            .arg(&place);
+        // A backup is named by its second, and two of one name are refused.
+        let output = asked.output().await?;
+        if output.status.success() {
+            names.insert(output.stdout);
+        }
+    }
+    let made = backups(&place)?;
+    ensure!(made.len() == 3, "two backups and what is none: {made:?}");
     let file = made[0].join("haechi.sqlite");
     let mut bytes = fs::read(&file)?;
     let last = bytes.len() - 100;
     bytes[last] ^= 1;
     fs::write(&file, bytes)?;
-    fs::remove_file(&restored)?;
-    let damaged = command(&binary()).args(restore).output().await?;
-    let reason = String::from_utf8_lossy(&damaged.stderr).into_owned();
+    let restored = folder.path().join("restored.sqlite");
+    let reason = refusal(&mut restore(&made[0], &format!("sqlite:{}", restored.display()))).await?;
+    ensure!(reason.contains("is damaged"), "{reason}");
     ensure!(
-        !damaged.status.success() && reason.contains("is damaged"),
-        "{reason}"
+        backups(folder.path())? == [place],
+        "a part of a damaged backup was left"
     );
-    ensure!(!restored.exists(), "a damaged backup was restored");
     Ok(())
 }

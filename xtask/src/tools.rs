@@ -23,6 +23,8 @@ pub enum Tool {
     Sites,
     /// PostgreSQL's server.
     Postgres,
+    /// What backs PostgreSQL up.
+    PgBackRest,
     /// A browser that a test can drive.
     Chromium,
     /// A font for Hangul, so that screenshots show words and not boxes.
@@ -45,6 +47,7 @@ impl Tool {
             Self::ProtocolBuffers => "the compiler of protocol buffers",
             Self::Sites => "what the drill's sites run",
             Self::Postgres => "PostgreSQL's server",
+            Self::PgBackRest => "pgBackRest",
             Self::Chromium => "Chromium",
             Self::Fonts => "a font with Hangul",
             Self::MatrixNio => "matrix-nio",
@@ -59,6 +62,7 @@ impl Tool {
         let (there, packages): (bool, &[&str]) = match self {
             Self::ProtocolBuffers => (has_protocol_buffers(), &["protobuf-compiler", "libprotobuf-dev"]),
             Self::Postgres => (postgres_server::find_programs().is_some(), &["postgresql"]),
+            Self::PgBackRest => (process::find_program("pgbackrest").is_some(), &["pgbackrest"]),
             Self::Chromium => (find_chromium().is_some(), &["chromium"]),
             Self::Fonts => (has_hangul_font(), &["fonts-noto-cjk"]),
             Self::MatrixNio => (find_python().is_some(), &["python3", "python3-venv"]),
@@ -107,7 +111,7 @@ fn make_ready(root: &Path, tool: Tool) -> Result<()> {
         Tool::WebPackages => web::install(&root.join("web")).map(drop),
         Tool::BrowserPackages => web::install(&root.join("tests/browser")).map(drop),
         Tool::MatrixPackages => web::install(&root.join("tests/matrix")).map(drop),
-        Tool::ProtocolBuffers | Tool::Postgres | Tool::Chromium | Tool::Fonts => Ok(()),
+        Tool::ProtocolBuffers | Tool::Postgres | Tool::PgBackRest | Tool::Chromium | Tool::Fonts => Ok(()),
     }
 }
 

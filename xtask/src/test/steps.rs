@@ -88,6 +88,7 @@ pub(super) const STEPS: &[Step] = &[
             Tool::ProtocolBuffers,
             Tool::WebPackages,
             Tool::Postgres,
+            Tool::PgBackRest,
             Tool::Sites,
             Tool::Chromium,
             Tool::Fonts,

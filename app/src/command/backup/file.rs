@@ -4,8 +4,8 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use haechi_base::{Clock as _, SystemClock};
+use anyhow::{Context as _, Result, bail};
+use haechi_base::{Clock as _, SystemClock, Time};
 use haechi_store::{Backup, back_up_file, check_file};
 
 use super::manifest::{MANIFEST, Manifest, STORE, size_and_sha256, steps, utc};
@@ -18,15 +18,50 @@ const PREFIX: &str = "haechi-";
 /// Copies the file at `path` into a new folder inside `folder`.
 pub(super) async fn make(settings: &Settings, path: &Path, folder: &Path) -> Result<Backup> {
     if !path.is_file() {
-        anyhow::bail!("there is no store at {}", path.display());
+        bail!("there is no store at {}", path.display());
     }
-    let services = crate::program::migrations().await?;
     let started_at = SystemClock.now();
     let name = format!("{PREFIX}{}", utc(started_at));
     let place = folder.join(&name);
     let unfinished = folder.join(format!(".{name}.unfinished"));
+    if place.exists() || unfinished.exists() {
+        bail!("a backup was begun in this very second: try again in the next");
+    }
     private_folder(&unfinished)?;
-    let copy = unfinished.join(STORE);
+    let filled = fill(settings, path, &unfinished, &name, started_at).await;
+    let finished = filled.and_then(|manifest| {
+        fs::rename(&unfinished, &place).with_context(|| format!("cannot make {}", place.display()))?;
+        sync(folder)?;
+        Ok(manifest)
+    });
+    let manifest = match finished {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            // Half a backup is in nobody's way.
+            drop(fs::remove_dir_all(&unfinished));
+            return Err(error);
+        }
+    };
+    Ok(Backup {
+        name,
+        kind: "file".to_owned(),
+        place: fs::canonicalize(&place)?.display().to_string(),
+        size_bytes: manifest.size_bytes,
+        started_at,
+        finished_at: manifest.finished_at,
+    })
+}
+
+/// Copies the file into the folder, checks the copy, and writes what it holds beside it.
+async fn fill(
+    settings: &Settings,
+    path: &Path,
+    folder: &Path,
+    name: &str,
+    started_at: Time,
+) -> Result<Manifest> {
+    let services = crate::program::migrations().await?;
+    let copy = folder.join(STORE);
     let (source, target) = (path.to_owned(), copy.clone());
     tokio::task::spawn_blocking(move || back_up_file(&source, &target)).await??;
     let tables = check_file(&copy, &services)
@@ -39,7 +74,7 @@ pub(super) async fn make(settings: &Settings, path: &Path, folder: &Path) -> Res
     };
     let manifest = Manifest {
         format: Manifest::format(),
-        name: name.clone(),
+        name: name.to_owned(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started_at,
         finished_at: SystemClock.now(),
@@ -49,22 +84,10 @@ pub(super) async fn make(settings: &Settings, path: &Path, folder: &Path) -> Res
         migrations: steps(&services),
         tables,
     };
-    fs::write(
-        unfinished.join(MANIFEST),
-        serde_json::to_string_pretty(&manifest)?,
-    )?;
-    sync(&unfinished.join(MANIFEST))?;
-    sync(&unfinished)?;
-    fs::rename(&unfinished, &place).with_context(|| format!("cannot make {}", place.display()))?;
+    fs::write(folder.join(MANIFEST), serde_json::to_string_pretty(&manifest)?)?;
+    sync(&folder.join(MANIFEST))?;
     sync(folder)?;
-    Ok(Backup {
-        name,
-        kind: "file".to_owned(),
-        place: fs::canonicalize(&place)?.display().to_string(),
-        size_bytes,
-        started_at,
-        finished_at: manifest.finished_at,
-    })
+    Ok(manifest)
 }
 
 /// Removes the oldest backups beside this one, so that `keep` are left. What is no whole backup is let be.
