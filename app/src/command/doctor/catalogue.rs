@@ -5,7 +5,12 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("people", &["identity_person"]),
     (
         "sign-ins",
-        &["identity_session", "identity_login_token", "identity_code"],
+        &[
+            "identity_session",
+            "identity_replaced_token",
+            "identity_login_token",
+            "identity_code",
+        ],
     ),
     (
         "rooms and members",

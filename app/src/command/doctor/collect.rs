@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use haechi_base::Time;
 use haechi_continuity::model::SiteState;
 use haechi_continuity::model::examination::{
-    BackupFacts, Disk, DrillFacts, ExaminedSite, Facts, Keeping, Kind, KindTable, MasterKeyPlace,
+    BackupFacts, Database, Disk, DrillFacts, ExaminedSite, Facts, Keeping, Kind, KindTable, MasterKeyPlace,
 };
 use haechi_continuity::ops;
 use haechi_store::{Chunks, Store, StoreError, StoreUrl, Tx, table_names};
@@ -133,8 +133,11 @@ fn sites(
         return vec![named(settings.site().unwrap_or(HERE))];
     }
     if let Keeping::Replicated { databases, .. } = keeping {
-        let found = databases
-            .iter()
+        // A silent address that nobody gave a name is no site.
+        let is_site = |database: &&Database| sites.is_empty() || database.told.is_ok();
+        let answering: Vec<&Database> = databases.iter().filter(is_site).collect();
+        let found = answering
+            .into_iter()
             .map(|database| &database.site)
             .chain(nodes.iter().map(|node| &node.site));
         for name in found {

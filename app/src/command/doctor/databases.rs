@@ -58,18 +58,30 @@ async fn members(services: &Services) -> Vec<MemberState> {
 }
 
 fn database(seen: SeenHost, members: &[MemberState], beside: &[SeenNode]) -> Database {
-    let is_at = |member: &&MemberState| format!("{}:{}", member.host, member.port) == seen.host;
-    // Without Patroni nobody names it: it is called by its address.
-    let site = members
-        .iter()
-        .find(is_at)
-        .map_or_else(|| seen.host.clone(), |member| member.name.clone());
+    let site = site_of(&seen.host, members, beside);
     let told = seen.told.map(|facts| database_facts(facts, &site, beside));
     Database {
         site,
         host: seen.host,
         told,
     }
+}
+
+/// The site of a PostgreSQL: Patroni's name for it; while its session is over, that of the node at the same address.
+/// Where nobody names it, it is called by its address.
+fn site_of(host: &str, members: &[MemberState], beside: &[SeenNode]) -> String {
+    let member = members
+        .iter()
+        .find(|member| format!("{}:{}", member.host, member.port) == host);
+    if let Some(member) = member {
+        return member.name.clone();
+    }
+    let address = host.rsplit_once(':').map_or(host, |(address, _)| address);
+    let is_at = |url: &str| reqwest::Url::parse(url).is_ok_and(|url| url.host_str() == Some(address));
+    let near = beside
+        .iter()
+        .find(|node| !node.facts.site.is_empty() && is_at(&node.facts.url));
+    near.map_or_else(|| host.to_owned(), |node| node.facts.site.clone())
 }
 
 fn database_facts(facts: HostFacts, site: &str, beside: &[SeenNode]) -> DatabaseFacts {
@@ -162,7 +174,36 @@ fn rules_of(told: &Told) -> PatroniRules {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use haechi_continuity::model::examination::NodeTold;
+
     use super::*;
+
+    #[test]
+    fn a_silent_postgresql_is_known_by_the_node_at_its_address() {
+        let node = SeenNode {
+            facts: NodeFacts {
+                site: "pangyo".to_owned(),
+                url: "http://10.0.0.1:8480".to_owned(),
+                version: "1".to_owned(),
+                told: NodeTold::AnotherKey,
+            },
+            disks: std::collections::BTreeMap::new(),
+        };
+        let member = MemberState {
+            name: "gasan".to_owned(),
+            host: "10.0.0.2".to_owned(),
+            port: 5_432,
+            api_url: String::new(),
+            state: String::new(),
+            role: String::new(),
+            timeline: None,
+        };
+        let (members, nodes) = ([member], [node]);
+        let of = |host: &str| site_of(host, &members, &nodes);
+        assert_eq!(of("10.0.0.2:5432"), "gasan");
+        assert_eq!(of("10.0.0.1:5432"), "pangyo");
+        assert_eq!(of("10.0.0.3:5432"), "10.0.0.3:5432");
+    }
 
     #[test]
     fn patronis_rules_are_read_with_its_defaults() {

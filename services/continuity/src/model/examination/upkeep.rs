@@ -59,7 +59,7 @@ fn nodes(facts: &Facts) -> Vec<Finding> {
             NodeTold::All { .. } => None,
             NodeTold::Nothing(reason) => Some(Finding::amber(
                 thing,
-                format!("it does not answer: {reason}"),
+                reason.clone(),
                 "Start it; one that is gone for good is forgotten after ten minutes",
             )),
             NodeTold::AnotherKey => Some(Finding::red(
