@@ -72,8 +72,9 @@ pub(crate) fn text_of(answer: &Value, name: &str) -> Result<String> {
         .to_owned())
 }
 
-/// Signs somebody up, or in when the number is known. A code works once: when the answer to a sign-in was lost, another
-/// code is asked for.
+/// Signs somebody up, or in when the number is known. A sign-in is sent again as it is until it is answered, and then it
+/// is the same session. Another code is asked for when a newer one took the place of this one: a site that hung sent it
+/// after all.
 async fn sign_in(mut roamer: Roamer, phone: &str, name: &str) -> Result<Person> {
     let mut tries = 0;
     let session = loop {

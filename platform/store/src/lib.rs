@@ -44,4 +44,4 @@ pub use store::Store;
 pub use tx::{Statement, Tx};
 pub use url::StoreUrl;
 pub use value::{FromValue, ToValue, Value};
-pub use write_key::{WriteKey, forget_keys};
+pub use write_key::{WriteKey, forget_keys, is_written_since};

@@ -201,7 +201,7 @@ impl Shared {
         self.degraded.store(true, Ordering::Relaxed);
         let means = Means {
             pool: &self.any,
-            mode: Mode::Read,
+            mode: Mode::ReadAnywhere,
             limits: &self.limits,
             warnings: &self.warnings,
             read_wait: None,

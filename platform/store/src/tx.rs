@@ -40,6 +40,7 @@ pub struct Tx<'c> {
     engine: Engine<'c>,
     poison: Option<Failure>,
     after_commit: AfterCommit,
+    may_lag: bool,
 }
 
 impl<'c> Tx<'c> {
@@ -48,7 +49,21 @@ impl<'c> Tx<'c> {
             engine,
             poison: None,
             after_commit: Vec::new(),
+            may_lag: false,
         }
+    }
+
+    /// The same, on a host that may be a standby.
+    pub(crate) const fn lagging(mut self, may_lag: bool) -> Self {
+        self.may_lag = may_lag;
+        self
+    }
+
+    /// Whether a standby may serve this transaction: what it does not find may have been written, acknowledged, and not
+    /// have reached that host yet.
+    #[must_use]
+    pub const fn may_lag(&self) -> bool {
+        self.may_lag
     }
 
     /// Runs a statement and returns its rows.

@@ -61,6 +61,7 @@ const RECORD: &str = "UPDATE store_write_key SET answer = $2 WHERE name = $1";
 const FORGET: &str = "
     DELETE FROM store_write_key WHERE name IN (
         SELECT name FROM store_write_key WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+const WRITTEN_SINCE: &str = "SELECT name FROM store_write_key WHERE created_at >= $1 LIMIT 1";
 
 /// Runs `transaction` under `key`: claims the key, runs, records the answer; or returns the recorded one.
 pub(crate) async fn run_once<T, E, F>(
@@ -94,4 +95,13 @@ where
 /// [`StoreError`].
 pub async fn forget_keys(tx: &mut Tx<'_>, before: Time, limit: u32) -> Result<u64, StoreError> {
     tx.execute(FORGET, &[&before, &limit]).await
+}
+
+/// Whether the host that is asked has any keyed write that began at `since` or later. One that has it has everything
+/// that was acknowledged well before: a standby replays in the order of the commits.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn is_written_since(tx: &mut Tx<'_>, since: Time) -> Result<bool, StoreError> {
+    Ok(tx.query_optional(WRITTEN_SINCE, &[&since]).await?.is_some())
 }

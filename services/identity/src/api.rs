@@ -42,6 +42,7 @@ impl From<IdentityError> for Problem {
             IdentityError::WrongPassword => Self::forbidden("wrong-password", detail),
             IdentityError::UnknownToken => Self::unauthorized("unknown-token", detail),
             IdentityError::TooMany { retry_after } => Self::too_many_requests(retry_after),
+            IdentityError::Replaced => Self::unavailable(std::time::Duration::from_secs(5), detail),
             IdentityError::TooBusy => Self::unavailable(std::time::Duration::from_secs(1), detail),
             IdentityError::CodeNotSent => Self::unavailable(std::time::Duration::from_secs(10), detail),
             IdentityError::NotAllowed => Self::forbidden("administrator-needed", detail),

@@ -16,7 +16,9 @@ use haechi_service::Context;
 use haechi_store::Tx;
 
 use crate::gateway::{CodeGateway, Development, GatewayKind};
-use crate::model::{CODES_COUNTED_FOR, Country, IdentityError, PhoneNumber, SignedInSession};
+use crate::model::{
+    CODES_COUNTED_FOR, Country, IdentityError, LATE_REFRESH_MAX, PhoneNumber, SignedInSession,
+};
 use crate::ops::Opened;
 use crate::secret::Tokens;
 use crate::session_cache::SessionCache;
@@ -178,7 +180,8 @@ impl Identity {
             .context
             .store
             .write_unkeyed(async move |tx: &mut Tx<'_>| {
-                store::forget(tx, now - CODES_COUNTED_FOR, now, ROWS_AT_ONCE_MAX).await
+                let (codes_before, replaced_before) = (now - CODES_COUNTED_FOR, now - LATE_REFRESH_MAX);
+                store::forget(tx, codes_before, replaced_before, now, ROWS_AT_ONCE_MAX).await
             })
             .await?;
         Ok(forgotten)

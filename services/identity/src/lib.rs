@@ -31,11 +31,18 @@ impl Service for Identity {
     fn migrations(&self) -> Migrations {
         Migrations {
             service: "identity",
-            steps: &[Migration {
-                number: 1,
-                name: "identity",
-                sql: include_str!("../migrations/0001_identity.sql"),
-            }],
+            steps: &[
+                Migration {
+                    number: 1,
+                    name: "identity",
+                    sql: include_str!("../migrations/0001_identity.sql"),
+                },
+                Migration {
+                    number: 2,
+                    name: "repeats",
+                    sql: include_str!("../migrations/0002_repeats.sql"),
+                },
+            ],
         }
     }
 

@@ -16,6 +16,6 @@ pub use error::IdentityError;
 pub use password::{PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, Password};
 pub use person::{Country, DISPLAY_NAME_CHARACTERS_MAX, DisplayName, Person, PhoneNumber};
 pub use session::{
-    ACCESS_TOKEN_LIFE, LOGIN_TOKEN_LIFE, LoginToken, OutageStep, RefreshStep, SESSION_LIFE,
-    SESSIONS_PER_PERSON_MAX, Session, SignedInSession, outage_step, refresh_step,
+    ACCESS_TOKEN_LIFE, GivenToken, LATE_REFRESH_MAX, LOGIN_TOKEN_LIFE, LoginToken, RefreshStep, SESSION_LIFE,
+    SESSIONS_PER_PERSON_MAX, Session, SignedInSession, refresh_step,
 };

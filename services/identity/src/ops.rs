@@ -6,8 +6,8 @@ use haechi_store::Tx;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceRequest, DisplayName, IdentityError, OutageStep, Person,
-    PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, outage_step, refresh_step, refuse_flood,
+    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceRequest, DisplayName, GivenToken, IdentityError, Person,
+    PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, refresh_step, refuse_flood,
 };
 use crate::store;
 
@@ -154,6 +154,7 @@ pub(crate) async fn sign_in_with_code(
     let is_equal = crate::secret::is_equal(&code.hash, &sign_in.code_hash);
     match judge_code(Some(&code), is_equal, now) {
         CodeVerdict::Right => {}
+        CodeVerdict::Again => return sign_in_again(tx, code.session, sign_in, now).await,
         CodeVerdict::Wrong => {
             store::count_try(tx, code.id).await?;
             return Ok(CodeSignInOutcome::WrongCode);
@@ -166,9 +167,40 @@ pub(crate) async fn sign_in_with_code(
         (None, Some(name)) => add_person(tx, sign_in.person_id, &sign_in.phone, name, now).await?,
         (None, None) => return Ok(CodeSignInOutcome::DisplayNameNeeded),
     };
-    store::use_code(tx, code.id).await?;
+    store::use_code(tx, code.id, sign_in.session_id).await?;
     let opened = open_session(tx, person, sign_in.session_id, &sign_in.device, now).await?;
     Ok(CodeSignInOutcome::SignedIn(Box::new(opened)))
+}
+
+/// Answers a repeated sign-in with the session that its code opened, as long as nobody used that.
+///
+/// It gives a thief who has the code nothing that the code did not give them already, and only until the person's first
+/// request. After that the code is of no use.
+async fn sign_in_again(
+    tx: &mut Tx<'_>,
+    opened: Option<SessionId>,
+    sign_in: &CodeSignIn,
+    now: Time,
+) -> Result<CodeSignInOutcome> {
+    let Some(opened) = opened else {
+        return Ok(CodeSignInOutcome::WrongCode);
+    };
+    let found = store::find_session(tx, opened).await?.filter(|session| {
+        let is_unused = session.generation == 1 && session.used_generation == 0;
+        is_unused && session.device_name == sign_in.device.name && now < session.expires_at
+    });
+    let Some(session) = found else {
+        return Ok(CodeSignInOutcome::WrongCode);
+    };
+    let person = store::find_person(tx, session.person)
+        .await?
+        .ok_or(IdentityError::NoSuchPerson)?;
+    let ended = Vec::new();
+    Ok(CodeSignInOutcome::SignedIn(Box::new(Opened {
+        person,
+        session,
+        ended,
+    })))
 }
 
 /// Opens a session for a person whose sign-in was checked.
@@ -203,6 +235,7 @@ pub(crate) async fn open_session(
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum RefreshOutcome {
     Refreshed(Box<Opened>),
+    Late,
     Ended(Vec<SessionId>),
     Unknown,
 }
@@ -218,14 +251,16 @@ pub(crate) async fn refresh(
     let Some(mut session) = found.filter(|session| session.refreshable && now < session.expires_at) else {
         return Ok(RefreshOutcome::Unknown);
     };
-    match refresh_step(session.generation, session.used_generation, token_generation) {
+    match step(tx, &session, token_generation, now).await? {
         RefreshStep::Rotate => {
-            session.generation += 1;
+            session.generation = token_generation.saturating_add(1);
             session.last_used_at = now;
             session.expires_at = now + SESSION_LIFE;
-            store::next_generation(tx, &session).await?;
+            store::next_generation(tx, &session, token_generation, now).await?;
         }
-        RefreshStep::Repeat => {}
+        // The client may only learn of its new token now: from now on the old one comes late.
+        RefreshStep::Repeat => store::replace_again(tx, id, token_generation, now).await?,
+        RefreshStep::Wait => return Ok(RefreshOutcome::Late),
         RefreshStep::End => {
             let ended = store::end_session(tx, id, session.person).await?;
             return Ok(RefreshOutcome::Ended(ended));
@@ -243,9 +278,23 @@ pub(crate) async fn refresh(
     })))
 }
 
+async fn step(tx: &mut Tx<'_>, session: &Session, token_generation: u32, now: Time) -> Result<RefreshStep> {
+    let replaced_at = if token_generation < session.generation {
+        store::replaced_at(tx, session.id, token_generation).await?
+    } else {
+        None
+    };
+    let token = GivenToken {
+        generation: token_generation,
+        replaced_for: replaced_at.map(|at| now.since(at)),
+    };
+    Ok(refresh_step(session.generation, session.used_generation, token))
+}
+
 /// How a refresh without a write ended.
 pub(crate) enum ExtendOutcome {
     Extended(Box<Opened>),
+    Late,
     Refused,
     /// The database that answered does not know the session.
     NotSeen,
@@ -264,9 +313,12 @@ pub(crate) async fn extend(
     if !session.refreshable || now >= session.expires_at {
         return Ok(ExtendOutcome::Refused);
     }
-    match outage_step(session.generation, session.used_generation, token_generation) {
-        OutageStep::GiveOut(generation) => session.generation = generation,
-        OutageStep::Refuse => return Ok(ExtendOutcome::Refused),
+    match step(tx, &session, token_generation, now).await? {
+        // Never a newer one than the client has: what a standby shows may be a commit that was not acknowledged, and that
+        // the next primary does not have.
+        RefreshStep::Rotate | RefreshStep::Repeat => session.generation = token_generation,
+        RefreshStep::Wait => return Ok(ExtendOutcome::Late),
+        RefreshStep::Refuse | RefreshStep::End => return Ok(ExtendOutcome::Refused),
     }
     let Some(person) = store::find_person(tx, session.person).await? else {
         return Ok(ExtendOutcome::NotSeen);

@@ -29,10 +29,10 @@ const ADD_CODE: &str = "
     INSERT INTO identity_code (id, phone, code_hash, tries, used, created_at, expires_at)
     VALUES ($1, $2, $3, 0, $4, $5, $6)";
 const NEWEST_CODE: &str = "
-    SELECT id, code_hash, tries, used, expires_at FROM identity_code
+    SELECT id, code_hash, tries, used, session, expires_at FROM identity_code
     WHERE phone = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
 const COUNT_TRY: &str = "UPDATE identity_code SET tries = tries + 1 WHERE id = $1";
-const USE_CODE: &str = "UPDATE identity_code SET used = $2 WHERE id = $1";
+const USE_CODE: &str = "UPDATE identity_code SET used = $2, session = $3 WHERE id = $1";
 const FORGET_CODES: &str = "
     DELETE FROM identity_code WHERE id IN (
         SELECT id FROM identity_code WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
@@ -63,6 +63,15 @@ const END_SESSION: &str = "DELETE FROM identity_session WHERE id = $1 AND person
 const END_SESSIONS: &str = "DELETE FROM identity_session WHERE person = $1 RETURNING id";
 const NEXT_GENERATION: &str = "
     UPDATE identity_session SET generation = $2, last_used_at = $3, expires_at = $4 WHERE id = $1";
+const KEEP_REPLACED_TOKEN: &str = "
+    INSERT INTO identity_replaced_token (session, generation, replaced_at) VALUES ($1, $2, $3)
+    ON CONFLICT (session, generation) DO UPDATE SET replaced_at = excluded.replaced_at
+    WHERE identity_replaced_token.replaced_at < excluded.replaced_at";
+const REPLACED_AT: &str =
+    "SELECT replaced_at FROM identity_replaced_token WHERE session = $1 AND generation = $2";
+const FORGET_REPLACED_TOKENS: &str = "
+    DELETE FROM identity_replaced_token WHERE replaced_at IN (
+        SELECT replaced_at FROM identity_replaced_token WHERE replaced_at < $1 ORDER BY replaced_at LIMIT $2)";
 const TOUCH_SESSION: &str = "
     UPDATE identity_session SET used_generation = $2, last_used_at = $3
     WHERE id = $1 AND used_generation <= $2 AND last_used_at <= $3";
@@ -200,6 +209,7 @@ pub(crate) async fn newest_code(tx: &mut Tx<'_>, phone: &PhoneNumber) -> Result<
         hash: row.get("code_hash")?,
         tries: row.get("tries")?,
         used: row.get("used")?,
+        session: row.get("session")?,
         expires_at: row.get("expires_at")?,
     }))
 }
@@ -208,8 +218,8 @@ pub(crate) async fn count_try(tx: &mut Tx<'_>, code: CodeId) -> Result<(), Store
     tx.execute(COUNT_TRY, &[&code]).await.map(drop)
 }
 
-pub(crate) async fn use_code(tx: &mut Tx<'_>, code: CodeId) -> Result<(), StoreError> {
-    tx.execute(USE_CODE, &[&code, &true]).await.map(drop)
+pub(crate) async fn use_code(tx: &mut Tx<'_>, code: CodeId, opened: SessionId) -> Result<(), StoreError> {
+    tx.execute(USE_CODE, &[&code, &true, &opened]).await.map(drop)
 }
 
 pub(crate) async fn find_session(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -278,8 +288,14 @@ pub(crate) async fn end_sessions(tx: &mut Tx<'_>, person: PersonId) -> Result<Ve
     session_ids(&tx.query(END_SESSIONS, &[&person]).await?)
 }
 
-pub(crate) async fn next_generation(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
-    tx.execute(
+/// Keeps the session's next generation, and when the refresh token of `replaced` stopped being the newest.
+pub(crate) async fn next_generation(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    replaced: u32,
+    now: Time,
+) -> Result<(), StoreError> {
+    let next = Statement::new(
         NEXT_GENERATION,
         &[
             &session.id,
@@ -287,9 +303,31 @@ pub(crate) async fn next_generation(tx: &mut Tx<'_>, session: &Session) -> Resul
             &session.last_used_at,
             &session.expires_at,
         ],
-    )
-    .await
-    .map(drop)
+    );
+    let replaced = Statement::new(KEEP_REPLACED_TOKEN, &[&session.id, &replaced, &now]);
+    tx.run_all(&[next, replaced]).await.map(drop)
+}
+
+/// Keeps that a refresh token was answered once more with the one that took its place.
+pub(crate) async fn replace_again(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    generation: u32,
+    now: Time,
+) -> Result<(), StoreError> {
+    tx.execute(KEEP_REPLACED_TOKEN, &[&session, &generation, &now])
+        .await
+        .map(drop)
+}
+
+/// When a refresh token was last replaced by the next one; `None` for one that never was, or longer ago than is kept.
+pub(crate) async fn replaced_at(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    generation: u32,
+) -> Result<Option<Time>, StoreError> {
+    let row = tx.query_optional(REPLACED_AT, &[&session, &generation]).await?;
+    row.map(|row| row.get("replaced_at")).transpose()
 }
 
 pub(crate) async fn touch_session(
@@ -324,16 +362,20 @@ pub(crate) async fn take_login_token(
         .transpose()
 }
 
-/// Forgets up to `limit` of each: codes from before `codes_before`, sessions and login tokens that ended before
-/// `now`; returns how many.
+/// Forgets up to `limit` of each: codes from before `codes_before`, refresh tokens that were replaced before
+/// `replaced_before`, sessions and login tokens that ended before `now`; returns how many.
 pub(crate) async fn forget(
     tx: &mut Tx<'_>,
     codes_before: Time,
+    replaced_before: Time,
     now: Time,
     limit: u32,
 ) -> Result<u64, StoreError> {
     let codes = tx.execute(FORGET_CODES, &[&codes_before, &limit]).await?;
     let sessions = tx.execute(FORGET_SESSIONS, &[&now, &limit]).await?;
     let tokens = tx.execute(FORGET_LOGIN_TOKENS, &[&now, &limit]).await?;
-    Ok(codes + sessions + tokens)
+    let replaced = tx
+        .execute(FORGET_REPLACED_TOKENS, &[&replaced_before, &limit])
+        .await?;
+    Ok(codes + sessions + tokens + replaced)
 }

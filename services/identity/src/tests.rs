@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod gateway;
+mod generations;
 mod lost_commit;
 mod outage;
 mod profile;

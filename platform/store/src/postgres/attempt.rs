@@ -18,6 +18,8 @@ use crate::{StoreError, StoreLimits};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Read,
+    /// Reads from any host, which may be a standby.
+    ReadAnywhere,
     Write,
 }
 
@@ -90,7 +92,7 @@ where
     let Means { mode, warnings, .. } = *means;
     let answer_wait = means.limits.answer_wait;
     let builder = match mode {
-        Mode::Read => client
+        Mode::Read | Mode::ReadAnywhere => client
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true),
@@ -101,7 +103,8 @@ where
     let begun = timeout(answer_wait, builder.start()).await;
     let begun = begun.map_err(|_| Attempt::Failed(Failure::Lost("no answer to BEGIN".to_owned())))?;
     let open = begun.map_err(|error| Attempt::Failed(classify("BEGIN", &error)))?;
-    let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)));
+    let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)))
+        .lagging(mode == Mode::ReadAnywhere);
     let outcome = transaction(&mut tx).await;
     let (poison, after_commit) = tx.finish();
     match (outcome, poison) {

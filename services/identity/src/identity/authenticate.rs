@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use haechi_base::{Actor, Role, SessionId, Time};
 use haechi_http::{AuthenticationError, Authenticator};
-use haechi_store::{StoreError, Tx};
+use haechi_store::{StoreError, Tx, is_written_since};
 
 use super::Identity;
+use crate::model::Session;
 use crate::secret::Claims;
 use crate::session_cache::Known;
 use crate::store;
@@ -18,9 +19,9 @@ const TOUCH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How long a request waits for the store to tell whether its session lives.
 pub(super) const SESSION_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How far a standby may lag behind: a session that it does not have, of a token as young as this, may have begun on
-/// the primary just before that was lost.
-const STANDBY_LAG_MAX: Duration = Duration::from_secs(60);
+/// How much later than a token a write must have begun, so that a standby that has this write must have the token's
+/// session: longer than nodes' clocks differ, and than a sign-in waits for its commit.
+const STANDBY_PROOF_AFTER: Duration = Duration::from_secs(60);
 
 impl Identity {
     async fn actor_of(&self, token: &str) -> Result<Actor, AuthenticationError> {
@@ -48,13 +49,15 @@ impl Identity {
     /// in stay so, and each request would otherwise wait for a store that does not answer.
     async fn look_up(&self, claims: &Claims) -> Result<Known, StoreError> {
         let (id, now) = (claims.session(), self.0.context.now());
+        let proof_from =
+            Time::from_micros(claims.issued_at().saturating_mul(1_000_000)) + STANDBY_PROOF_AFTER;
         let reading = self
             .0
             .context
             .store
-            .read(async move |tx: &mut Tx<'_>| store::find_session_and_role(tx, id).await);
+            .read(async move |tx: &mut Tx<'_>| find_session(tx, id, proof_from).await);
         let known = match tokio::time::timeout(SESSION_READ_TIMEOUT, reading).await {
-            Ok(Ok(Some((session, role)))) if now < session.expires_at => {
+            Ok(Ok(Seen::There(session, role))) if now < session.expires_at => {
                 let used_generation = session.used_generation.max(claims.generation());
                 let is_new = used_generation > session.used_generation;
                 if is_new || now.since(session.last_used_at) >= TOUCH_AFTER {
@@ -62,18 +65,12 @@ impl Identity {
                 }
                 Known::Alive { role }
             }
-            Ok(Ok(None)) if self.is_too_new_to_be_seen(claims, now) => Known::Unsure,
-            Ok(Ok(_)) => Known::Ended,
+            Ok(Ok(Seen::There(..) | Seen::Gone)) => Known::Ended,
+            Ok(Ok(Seen::NotYet)) => Known::Unsure,
             Ok(Err(StoreError::Unavailable(_) | StoreError::Unknown(_))) | Err(_) => Known::Unsure,
             Ok(Err(error)) => return Err(error),
         };
         Ok(self.0.sessions.learn(id, known))
-    }
-
-    fn is_too_new_to_be_seen(&self, claims: &Claims, now: Time) -> bool {
-        let is_young =
-            now.seconds().saturating_sub(claims.issued_at()) <= STANDBY_LAG_MAX.as_secs().cast_signed();
-        self.0.context.store.is_degraded() && is_young
     }
 
     /// Writes down that a session is in use, beside the request: losing it does no harm.
@@ -90,6 +87,27 @@ impl Identity {
             }
         });
     }
+}
+
+/// What a host of the store shows of a session.
+enum Seen {
+    There(Session, Role),
+    /// It was ended, or never was.
+    Gone,
+    /// A standby does not have it, nor anything that came after it: it may not have heard of it yet. After a restart a
+    /// standby may show how things were minutes ago.
+    NotYet,
+}
+
+/// Finds a session. A standby that has a write from `proof_from` or later has every session of tokens from well before.
+async fn find_session(tx: &mut Tx<'_>, id: SessionId, proof_from: Time) -> Result<Seen, StoreError> {
+    if let Some((session, role)) = store::find_session_and_role(tx, id).await? {
+        return Ok(Seen::There(session, role));
+    }
+    if tx.may_lag() && !is_written_since(tx, proof_from).await? {
+        return Ok(Seen::NotYet);
+    }
+    Ok(Seen::Gone)
 }
 
 impl Authenticator for Identity {

@@ -26,6 +26,7 @@ impl Identity {
             hash: self.0.tokens.code_hash(phone, &digits),
             tries: 0,
             used: false,
+            session: None,
             expires_at: now + CODE_LIFE,
         };
         let (id, expires_at) = (code.id, code.expires_at);

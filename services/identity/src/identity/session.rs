@@ -66,18 +66,19 @@ impl Identity {
     }
 
     /// The next access and refresh token for a refresh token. One that was used before ends its session: either
-    /// now or then it was a thief who used it.
+    /// now or then it was a thief who used it. Only one that was replaced a moment ago does not: it comes late.
     ///
     /// While nobody can write, it is a new access token with the same refresh token: an outage signs nobody out.
     ///
     /// # Errors
-    /// [`IdentityError::UnknownToken`], [`IdentityError::Store`].
+    /// [`IdentityError::UnknownToken`], [`IdentityError::Replaced`], [`IdentityError::Store`].
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedInSession> {
         let verified = self.0.tokens.verify_refresh_token(refresh_token);
         let (id, generation) = verified.ok_or(IdentityError::UnknownToken)?;
         let now = self.0.context.now();
         // A write that is not waited for any longer may still be done. Then the client has the pair before the
-        // newest, of which nothing was used: that is good for the newest one.
+        // newest, of which nothing was used: that is good for the newest one. Or it is done when the client has a
+        // newer one from another node: then it comes late, and does nothing.
         match timeout(ROTATION_WAIT, self.rotate(id, generation, now)).await {
             Err(_) | Ok(Err(IdentityError::Store(StoreError::Unavailable(_) | StoreError::Unknown(_)))) => {
                 self.extend(id, generation, now).await
@@ -96,6 +97,10 @@ impl Identity {
                 let outcome = ops::refresh(tx, id, generation, now).await?;
                 if let RefreshOutcome::Ended(ended) = &outcome {
                     end_after_commit(tx, &cache, ended.clone());
+                    // Said here, because nobody may wait for the answer any more.
+                    tx.after_commit(move || {
+                        tracing::warn!(session = %id, "a refresh token was used twice; its session was ended");
+                    });
                 }
                 Ok::<_, IdentityError>(outcome)
             })
@@ -104,9 +109,9 @@ impl Identity {
             RefreshOutcome::Refreshed(opened) => self.give_tokens(*opened, now),
             RefreshOutcome::Ended(ended) => {
                 self.end_by_answer(&ended);
-                tracing::warn!(session = %id, "a refresh token was used twice; its session was ended");
                 Err(IdentityError::UnknownToken)
             }
+            RefreshOutcome::Late => Err(IdentityError::Replaced),
             RefreshOutcome::Unknown => Err(IdentityError::UnknownToken),
         }
     }
@@ -124,6 +129,7 @@ impl Identity {
             .map_err(|_| unavailable())??;
         match outcome {
             ExtendOutcome::Extended(opened) => self.give_tokens(*opened, now),
+            ExtendOutcome::Late => Err(IdentityError::Replaced),
             ExtendOutcome::Refused => Err(IdentityError::UnknownToken),
             // It was ended; or it is so new that the standby has not heard of it. A moment later somebody knows.
             ExtendOutcome::NotSeen => Err(unavailable().into()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haechi_base::{Time, define_id};
+use haechi_base::{SessionId, Time, define_id};
 
 use super::IdentityError;
 
@@ -31,6 +31,8 @@ pub struct Code {
     pub tries: u32,
     /// Whether it was used.
     pub used: bool,
+    /// The session it opened.
+    pub session: Option<SessionId>,
     /// When it ends.
     pub expires_at: Time,
 }
@@ -51,9 +53,11 @@ pub struct IssuedCode {
 pub enum CodeVerdict {
     /// It is the one.
     Right,
+    /// It is the one, and was used: the answer to the sign-in may have been lost on its way.
+    Again,
     /// It is not, and that counts as a try.
     Wrong,
-    /// There is no code to be tried: none was sent, or it ended, was used or was tried too often.
+    /// There is no code to be tried: none was sent, or it ended or was tried too often.
     None,
 }
 
@@ -61,11 +65,12 @@ pub enum CodeVerdict {
 #[must_use]
 pub fn judge_code(code: Option<&Code>, is_equal: bool, now: Time) -> CodeVerdict {
     match code {
-        Some(code) if !code.used && code.tries < CODE_TRIES_MAX && now < code.expires_at => {
-            if is_equal {
-                CodeVerdict::Right
-            } else {
-                CodeVerdict::Wrong
+        Some(code) if code.tries < CODE_TRIES_MAX && now < code.expires_at => {
+            // Wrong ones count after its use as well: nobody may try out which code a session was opened with.
+            match (is_equal, code.used) {
+                (true, false) => CodeVerdict::Right,
+                (true, true) => CodeVerdict::Again,
+                (false, _) => CodeVerdict::Wrong,
             }
         }
         _ => CodeVerdict::None,

@@ -36,6 +36,9 @@ pub enum IdentityError {
     /// The refresh token or login token is not known, has expired, or was used before.
     #[error("the token is not valid any more; sign in again")]
     UnknownToken,
+    /// The refresh token was replaced a moment ago, and the newer one is in use.
+    #[error("a newer token took the place of this one a moment ago; use that")]
+    Replaced,
     /// Too many codes or tries in a short time.
     #[error("too many tries; wait and try again")]
     TooMany {

@@ -102,6 +102,10 @@ impl fmt::Debug for LoginToken {
     }
 }
 
+/// How long a request with a replaced refresh token may be on its way: a node that hung finishes what it was asked,
+/// although its client has long had the answer from another one.
+pub const LATE_REFRESH_MAX: Duration = Duration::from_secs(2 * 60);
+
 /// What to do with a refresh token of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshStep {
@@ -110,42 +114,39 @@ pub enum RefreshStep {
     /// It is the one before, and nothing of the newest was ever used: the answer that held the newest was lost
     /// on its way. Give the newest out again (Matrix client-server API, "refreshing access tokens").
     Repeat,
+    /// It was replaced a moment ago, and the newest is in use: most likely a request that came late. Give nothing out,
+    /// and end nothing (RFC 9700 section 4.14.2 leaves the time to us).
+    Wait,
     /// It was used before: whoever sends it now, or whoever sent it then, stole it. End the session.
     End,
     /// No such token was given out.
     Refuse,
 }
 
-/// What to do with a refresh token of a session while nobody can write.
+/// A refresh token that somebody sent; it carries a MAC, so it was given out here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutageStep {
-    /// Give out an access token of this generation, and the refresh token of the same: nothing is rotated.
-    GiveOut(u32),
-    /// It was used before. The session cannot be ended now, but nothing is given out.
-    Refuse,
+pub struct GivenToken {
+    /// Its generation.
+    pub generation: u32,
+    /// How long ago it was last answered with the next one; none when that is longer ago than is kept.
+    pub replaced_for: Option<Duration>,
 }
 
-/// Decides as [`refresh_step`] does, by what a standby knows of the session. A token of a later generation was given
-/// out by a primary from which the standby had not heard yet.
+/// Decides by the session's generation, the newest generation seen in use, and the token.
+///
+/// A generation later than the session's was given out before the store lost a commit or an old backup took its place,
+/// or is not known to the standby that is asked: whoever has it has the newest.
 #[must_use]
-pub const fn outage_step(generation: u32, used_generation: u32, token: u32) -> OutageStep {
-    match refresh_step(generation, used_generation, token) {
-        RefreshStep::Rotate => OutageStep::GiveOut(token),
-        RefreshStep::Repeat => OutageStep::GiveOut(generation),
-        RefreshStep::Refuse if token > generation => OutageStep::GiveOut(token),
-        RefreshStep::Refuse | RefreshStep::End => OutageStep::Refuse,
-    }
-}
-
-/// Decides by the session's generation, the newest generation seen in use, and the generation of the token.
-#[must_use]
-pub const fn refresh_step(generation: u32, used_generation: u32, token: u32) -> RefreshStep {
-    if token == 0 || token > generation {
+pub fn refresh_step(generation: u32, used_generation: u32, token: GivenToken) -> RefreshStep {
+    let is_late = token.replaced_for.is_some_and(|ago| ago <= LATE_REFRESH_MAX);
+    if token.generation == 0 {
         RefreshStep::Refuse
-    } else if token == generation {
+    } else if token.generation >= generation {
         RefreshStep::Rotate
-    } else if token + 1 == generation && used_generation < generation {
+    } else if token.generation + 1 == generation && used_generation < generation {
         RefreshStep::Repeat
+    } else if is_late {
+        RefreshStep::Wait
     } else {
         RefreshStep::End
     }

@@ -2,30 +2,16 @@
 
 use std::time::Duration;
 
+use haechi_base::Role;
+use haechi_http::{AuthenticationError, Authenticator as _};
+use haechi_store::{StoreError, Tx};
 use haechi_testkit::postgres_server::PostgresServer;
-use haechi_testkit::{TestStore, assert_problem, run_test};
+use haechi_testkit::{SignedUp, TestStore, assert_problem, run_test};
 use serde_json::json;
 
+use super::sessions::wait_until_used;
 use super::start;
-use crate::model::{OutageStep, outage_step};
-
-#[test]
-fn without_a_primary_the_newest_tokens_are_good_and_used_ones_are_not() {
-    assert_eq!(outage_step(3, 2, 3), OutageStep::GiveOut(3), "the newest");
-    assert_eq!(
-        outage_step(3, 2, 2),
-        OutageStep::GiveOut(3),
-        "the answer with the newest was lost"
-    );
-    assert_eq!(outage_step(3, 3, 2), OutageStep::Refuse, "the newest was used");
-    assert_eq!(outage_step(3, 0, 1), OutageStep::Refuse, "long used");
-    assert_eq!(
-        outage_step(3, 3, 4),
-        OutageStep::GiveOut(4),
-        "newer than what the standby knows"
-    );
-    assert_eq!(outage_step(3, 3, 0), OutageStep::Refuse, "never given out");
-}
+use crate::store;
 
 #[test]
 fn a_refresh_without_a_primary_keeps_the_session_and_what_it_gave_out_is_good_afterwards() {
@@ -88,5 +74,92 @@ fn without_any_database_a_refresh_is_told_to_wait_and_not_to_sign_in_again() {
             .await;
         assert_problem(&response, 503, "unavailable");
         assert!(response.headers.contains_key("retry-after"));
+    });
+}
+
+/// A standby may show a rotation whose commit was not acknowledged, and which the next primary does not have.
+#[test]
+fn a_refresh_without_a_primary_gives_no_newer_token_than_the_one_that_was_sent() {
+    run_test(async {
+        let server = tokio::task::spawn_blocking(|| PostgresServer::start().unwrap())
+            .await
+            .unwrap();
+        let (app, identity) = start(TestStore::at(&server.url("postgres"))).await;
+        let phone = app.sign_up("Minji").await;
+        let refresh = |token: &str| {
+            app.post("/api/identity/sessions/refresh")
+                .json(json!({"refresh_token": token}))
+                .send()
+        };
+        // The answer to this one is lost.
+        let lost = refresh(&phone.refresh_token).await.expect(200).json();
+        app.store.set_writable(false).await;
+        let extended = refresh(&phone.refresh_token).await.expect(200).json();
+        assert_eq!(extended["refresh_token"], phone.refresh_token.as_str());
+        app.store.set_writable(true).await;
+        let rotated = refresh(&phone.refresh_token).await.expect(200).json();
+        assert_eq!(rotated["refresh_token"], lost["refresh_token"]);
+        let access_token = rotated["access_token"].as_str().unwrap();
+        let me = app.get("/api/identity/me").bearer(access_token);
+        me.send().await.expect(200);
+        wait_until_used(&identity, phone.session_id, 2).await;
+
+        // A used one buys nothing from a standby either, and ends nothing.
+        app.store.set_writable(false).await;
+        assert_problem(&refresh(&phone.refresh_token).await, 503, "unavailable");
+        app.advance(Duration::from_secs(121));
+        assert_problem(&refresh(&phone.refresh_token).await, 401, "unknown-token");
+        let newest = rotated["refresh_token"].as_str().unwrap();
+        refresh(newest).await.expect(200);
+    });
+}
+
+/// Takes a session's row away, as it is missing on a standby that has not heard of it.
+async fn hide_session(identity: &crate::Identity, phone: &SignedUp) {
+    let (id, person) = (phone.session_id, phone.person_id);
+    let hidden = identity
+        .context()
+        .store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| store::end_session(tx, id, person).await);
+    let hidden: Result<_, StoreError> = hidden.await;
+    assert_eq!(hidden.unwrap(), [id]);
+}
+
+#[test]
+fn a_session_that_a_standby_has_not_heard_of_is_not_ended_by_that() {
+    run_test(async {
+        let server = tokio::task::spawn_blocking(|| PostgresServer::start().unwrap())
+            .await
+            .unwrap();
+        let (app, identity) = start(TestStore::at(&server.url("postgres"))).await;
+        let unseen = app.sign_up("Minji").await;
+        let ended = app.sign_up("Joon").await;
+        hide_session(&identity, &unseen).await;
+        app.advance(Duration::from_secs(30 * 60));
+        app.store.set_writable(false).await;
+        let actor = identity.authenticate(&unseen.access_token).await.unwrap();
+        assert_eq!((actor.person, actor.role), (unseen.person_id, Role::Person));
+        app.store.set_writable(true).await;
+
+        // A sign-out is a write from after the sign-in: a standby that has it need not be asked for the row.
+        identity.sign_out(&ended.actor()).await.unwrap();
+        app.store.set_writable(false).await;
+        let elsewhere = crate::Identity::new(app.context.clone(), crate::IdentitySettings::default());
+        for token in [&ended.access_token, &unseen.access_token] {
+            let refused = elsewhere.authenticate(token).await;
+            assert_eq!(refused, Err(AuthenticationError::Unknown));
+        }
+    });
+}
+
+/// On a primary a session that is not there was ended, however young its token is.
+#[test]
+fn a_primary_that_does_not_have_a_session_ends_it() {
+    run_test(async {
+        let (app, identity) = start(TestStore::postgres().await).await;
+        let phone = app.sign_up("Minji").await;
+        hide_session(&identity, &phone).await;
+        let refused = identity.authenticate(&phone.access_token).await;
+        assert_eq!(refused, Err(AuthenticationError::Unknown));
     });
 }

@@ -12,6 +12,7 @@ use haechi_testkit::{TestApp, TestStore, assert_problem, on_both_engines, operat
 use serde_json::{Value, json};
 
 use super::{start, start_with};
+use crate::model::LATE_REFRESH_MAX;
 use crate::{DeviceRequest, Identity, IdentityError, IdentitySettings, PasswordSubject, ops};
 
 async fn a_person_sees_their_devices_and_nobody_elses(store: TestStore) {
@@ -123,7 +124,7 @@ async fn a_sign_out_counts_at_once_for_one_device_and_for_another(store: TestSto
 }
 
 async fn tokens_end_and_are_refreshed(store: TestStore) {
-    let (app, _) = start(store).await;
+    let (app, identity) = start(store).await;
     let phone = app.sign_up("Minji").await;
     app.advance(Duration::from_secs(3_600));
     let response = app
@@ -139,7 +140,8 @@ async fn tokens_end_and_are_refreshed(store: TestStore) {
     };
     let second = refresh(&phone.refresh_token).await.expect(200).json();
     assert_eq!(second["session_id"], phone.session_id.to_string());
-    // The answer was lost on its way: the same token buys the same next one.
+    // The answer was lost on its way: the same token buys the same next one, whenever it comes.
+    app.advance(10 * LATE_REFRESH_MAX);
     let repeated = refresh(&phone.refresh_token).await.expect(200).json();
     assert_eq!(repeated["refresh_token"], second["refresh_token"]);
     let access_token = second["access_token"].as_str().unwrap();
@@ -148,6 +150,11 @@ async fn tokens_end_and_are_refreshed(store: TestStore) {
         .send()
         .await
         .expect(200);
+    wait_until_used(&identity, phone.session_id, 2).await;
+    // One more of these requests hung in a node. It ends nothing: the client has had its answer only just now.
+    assert_problem(&refresh(&phone.refresh_token).await, 503, "unavailable");
+    let newest = repeated["refresh_token"].as_str().unwrap();
+    refresh(newest).await.expect(200);
 }
 
 /// Waits until the use of the session's newest token was written down, which happens beside the request.
@@ -182,11 +189,57 @@ async fn a_refresh_token_used_again_ends_the_session(store: TestStore) {
         .await
         .expect(200);
     wait_until_used(&identity, phone.session_id, 2).await;
-    assert_problem(&refresh(phone.refresh_token.clone()).await, 401, "unknown-token");
+    // A request that a node which hung does at last: its client has the newer token, and keeps it.
+    app.advance(LATE_REFRESH_MAX);
+    let late = refresh(phone.refresh_token.clone()).await;
+    assert_problem(&late, 503, "unavailable");
+    assert!(late.headers.contains_key("retry-after"));
     let newest = second["refresh_token"].as_str().unwrap().to_owned();
+    let third = refresh(newest.clone()).await.expect(200).json();
+    let access_token = third["access_token"].as_str().unwrap();
+    app.get("/api/identity/me")
+        .bearer(access_token)
+        .send()
+        .await
+        .expect(200);
+    // The first token is two behind now. Both were replaced too long ago to be late: a thief has one of them.
+    app.advance(Duration::from_secs(1));
+    assert_problem(&refresh(phone.refresh_token.clone()).await, 401, "unknown-token");
+    let newest = third["refresh_token"].as_str().unwrap().to_owned();
     assert_problem(&refresh(newest).await, 401, "unknown-token");
     let response = app.get("/api/identity/me").bearer(access_token).send().await;
     assert_problem(&response, 401, "sign-in-needed");
+}
+
+/// The commit of a refresh was lost in a fail-over after its answer was seen, or an older backup took the store's place.
+async fn a_token_newer_than_the_store_is_as_good_as_the_newest(store: TestStore) {
+    let (app, identity) = start(store).await;
+    let phone = app.sign_up("Minji").await;
+    let refresh = |token: String| {
+        app.post("/api/identity/sessions/refresh")
+            .json(json!({"refresh_token": token}))
+            .send()
+    };
+    let second = refresh(phone.refresh_token.clone()).await.expect(200).json();
+    let id = phone.session_id;
+    let undone = identity
+        .context()
+        .store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| {
+            let found = crate::store::find_session(tx, id).await?;
+            let before = crate::Session {
+                generation: 1,
+                ..found.unwrap()
+            };
+            crate::store::next_generation(tx, &before, 0, before.created_at).await
+        });
+    let undone: Result<(), haechi_store::StoreError> = undone.await;
+    undone.unwrap();
+    let newer = second["refresh_token"].as_str().unwrap().to_owned();
+    let third = refresh(newer.clone()).await.expect(200).json();
+    assert_ne!(third["refresh_token"], newer.as_str());
+    let newest = third["refresh_token"].as_str().unwrap().to_owned();
+    refresh(newest).await.expect(200);
 }
 
 async fn a_foreign_token_is_nobodys(store: TestStore) {
@@ -411,6 +464,7 @@ on_both_engines!(
     a_sign_out_counts_at_once_for_one_device_and_for_another,
     tokens_end_and_are_refreshed,
     a_refresh_token_used_again_ends_the_session,
+    a_token_newer_than_the_store_is_as_good_as_the_newest,
     a_foreign_token_is_nobodys,
     a_matrix_client_signs_in_with_a_password,
     a_password_is_tried_ten_times_and_no_more,

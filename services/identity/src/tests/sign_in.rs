@@ -6,6 +6,7 @@ use std::time::Duration;
 use haechi_testkit::{TestApp, TestStore, assert_problem, every_route_refuses, on_both_engines};
 use serde_json::{Value, json};
 
+use super::sessions::wait_until_used;
 use super::{start, start_with};
 use crate::IdentitySettings;
 
@@ -68,7 +69,14 @@ async fn a_new_person_is_asked_for_a_name_and_the_code_stays_valid(store: TestSt
         None
     );
 
-    // The code was used, and the next sign-in is the same person's and needs no name.
+    // The code was used and its session is in use; the next sign-in is the same person's and needs no name.
+    let me = app.get("/api/identity/me");
+    me.bearer(session["access_token"].as_str().unwrap())
+        .send()
+        .await
+        .expect(200);
+    let session_id = session["session_id"].as_str().unwrap().parse().unwrap();
+    wait_until_used(&identity, session_id, 1).await;
     assert_problem(
         &send(sign_in("010-1000-0001", &code, None)).await,
         401,
@@ -179,6 +187,59 @@ async fn bad_input_is_named(store: TestStore) {
     send(sign_in("010-1000-0006", &code, Some("A"))).await.expect(201);
 }
 
+/// The answer to a sign-in was lost on its way, and the client sends it again.
+async fn a_sign_in_sent_again_is_answered_with_the_same_session(store: TestStore) {
+    let (app, identity) = start(store).await;
+    let phone = "010-1000-0009";
+    let code = code(&app, phone).await;
+    let send = |body: Value| app.post("/api/identity/sessions").json(body).send();
+    let first = send(sign_in(phone, &code, Some("A"))).await.expect(201).json();
+    let mut elsewhere = sign_in(phone, &code, Some("A"));
+    elsewhere["device_name"] = "Another phone".into();
+    assert_problem(&send(elsewhere).await, 401, "wrong-code");
+    for _ in 0..2 {
+        let again = send(sign_in(phone, &code, Some("A"))).await.expect(201).json();
+        for name in ["session_id", "device_id", "refresh_token", "person"] {
+            assert_eq!(again[name], first[name], "{name}");
+        }
+    }
+    let listed = |token: &str| app.get("/api/identity/sessions").bearer(token).send();
+    let token = first["access_token"].as_str().unwrap();
+    let sessions = listed(token).await.expect(200).json();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1);
+
+    // From the person's first request on, the code is of no use to anybody.
+    let session_id = first["session_id"].as_str().unwrap().parse().unwrap();
+    wait_until_used(&identity, session_id, 1).await;
+    assert_problem(&send(sign_in(phone, &code, Some("A"))).await, 401, "wrong-code");
+    listed(token).await.expect(200);
+}
+
+async fn a_used_code_cannot_be_tried_out_nor_repeated_when_its_time_is_over(store: TestStore) {
+    let (app, _) = start(store).await;
+    let send = |body: Value| app.post("/api/identity/sessions").json(body).send();
+    let phone = "010-1000-0010";
+    let used = code(&app, phone).await;
+    send(sign_in(phone, &used, Some("A"))).await.expect(201);
+    for _ in 0..5 {
+        assert_problem(
+            &send(sign_in(phone, another(&used), None)).await,
+            401,
+            "wrong-code",
+        );
+    }
+    assert_problem(&send(sign_in(phone, &used, None)).await, 401, "wrong-code");
+
+    let old = code(&app, "010-1000-0011").await;
+    send(sign_in("010-1000-0011", &old, Some("B"))).await.expect(201);
+    app.advance(Duration::from_secs(5 * 60));
+    assert_problem(
+        &send(sign_in("010-1000-0011", &old, None)).await,
+        401,
+        "wrong-code",
+    );
+}
+
 async fn two_who_sign_up_at_once_with_one_code_are_one_person(store: TestStore) {
     let (app, _) = start(store).await;
     let phone = "010-1000-0007";
@@ -189,9 +250,11 @@ async fn two_who_sign_up_at_once_with_one_code_are_one_person(store: TestStore) 
             .send()
     };
     let (one, two, three) = tokio::join!(send(), send(), send());
-    let mut statuses = [one, two, three].map(|response| response.status.as_u16());
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 401, 401]);
+    let sessions = [one, two, three].map(|response| response.expect(201).json());
+    for session in &sessions {
+        assert_eq!(session["session_id"], sessions[0]["session_id"]);
+        assert_eq!(session["person"], sessions[0]["person"]);
+    }
 }
 
 async fn what_has_expired_is_forgotten(store: TestStore) {
@@ -213,6 +276,8 @@ on_both_engines!(
     a_phone_is_sent_five_codes_an_hour,
     one_caller_tries_so_often_and_no_more,
     bad_input_is_named,
+    a_sign_in_sent_again_is_answered_with_the_same_session,
+    a_used_code_cannot_be_tried_out_nor_repeated_when_its_time_is_over,
     two_who_sign_up_at_once_with_one_code_are_one_person,
     what_has_expired_is_forgotten,
 );
