@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use crate::http::{self, Answered};
 use crate::site::{CLUSTER, Place};
 
+/// What starts Patroni, as at real sites.
+pub(crate) const STARTER: &str = include_str!("../../deploy/patroni/haechi_patroni.py");
+
 /// How Patroni keeps the cluster. Each value is argued in docs/decisions.
 fn cluster_rules() -> Value {
     json!({

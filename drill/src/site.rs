@@ -214,9 +214,11 @@ impl Site {
         let configuration = patroni::configuration(&self.place, &etcd, &network.callers());
         let path = self.place.folder.join("patroni.yml");
         std::fs::write(&path, serde_json::to_vec_pretty(&configuration)?)?;
+        let starter = self.place.folder.join("haechi_patroni.py");
+        std::fs::write(&starter, patroni::STARTER)?;
         let mut command = Command::new(&self.place.programs.python);
         command
-            .args(["-m", "patroni"])
+            .arg(&starter)
             .arg(&path)
             .env("PYTHONPATH", &self.place.programs.patroni)
             .env("PYTHONDONTWRITEBYTECODE", "1");
