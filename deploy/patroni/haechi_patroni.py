@@ -9,10 +9,11 @@ the length of the pauses of one module. Use it instead of `patroni` or `python3 
 import time
 import types
 
-import patroni.ha
-import patroni.postgresql
+# First: its modules import each other in a circle, which only this end enters well.
 from patroni.__main__ import main
 from patroni.version import __version__
+import patroni.ha
+import patroni.postgresql
 
 # The version whose pauses were read. With another one Patroni is started as it is.
 VERSION = "4.1."
