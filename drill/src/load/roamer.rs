@@ -112,7 +112,7 @@ impl Roamer {
     pub(crate) async fn write(&mut self, call: &Call) -> Outcome {
         self.go_home();
         let mut attempts: u32 = 0;
-        // Preparations have time, and a sign-in's code works only once.
+        // Preparations have time.
         let mut wait = if self.shared.has_begun() {
             WRITE_WAIT
         } else {

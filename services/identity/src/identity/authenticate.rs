@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use haechi_base::{Actor, Role, SessionId, Time};
 use haechi_http::{AuthenticationError, Authenticator};
 use haechi_store::{StoreError, Tx, is_written_since};
+use tokio::time::timeout;
 
 use super::Identity;
 use crate::model::Session;
@@ -19,7 +20,7 @@ const TOUCH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How long a request waits for the store to tell whether its session lives.
 pub(super) const SESSION_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much later than a token a write must have begun, so that a standby that has this write must have the token's
+/// How much later than a token a write must have begun, so that a host that has this write must have the token's
 /// session: longer than nodes' clocks differ, and than a sign-in waits for its commit.
 const STANDBY_PROOF_AFTER: Duration = Duration::from_secs(60);
 
@@ -51,12 +52,14 @@ impl Identity {
         let (id, now) = (claims.session(), self.0.context.now());
         let proof_from =
             Time::from_micros(claims.issued_at().saturating_mul(1_000_000)) + STANDBY_PROOF_AFTER;
-        let reading = self
-            .0
-            .context
-            .store
-            .read(async move |tx: &mut Tx<'_>| find_session(tx, id, proof_from).await);
-        let known = match tokio::time::timeout(SESSION_READ_TIMEOUT, reading).await {
+        let store = &self.0.context.store;
+        let find = async move |tx: &mut Tx<'_>| find_session(tx, id, proof_from).await;
+        let mut found = timeout(SESSION_READ_TIMEOUT, store.read(find)).await;
+        if matches!(found, Ok(Ok(Seen::NotOnPrimary))) {
+            // A write is answered only when its primary still leads: one that hung may not have heard that it does not.
+            found = timeout(SESSION_READ_TIMEOUT, store.write_unkeyed(find)).await;
+        }
+        let known = match found {
             Ok(Ok(Seen::There(session, role))) if now < session.expires_at => {
                 let used_generation = session.used_generation.max(claims.generation());
                 let is_new = used_generation > session.used_generation;
@@ -65,8 +68,8 @@ impl Identity {
                 }
                 Known::Alive { role }
             }
-            Ok(Ok(Seen::There(..) | Seen::Gone)) => Known::Ended,
-            Ok(Ok(Seen::NotYet)) => Known::Unsure,
+            Ok(Ok(Seen::There(..) | Seen::Gone | Seen::NotOnPrimary)) => Known::Ended,
+            Ok(Ok(Seen::NotOnStandby)) => Known::Unsure,
             Ok(Err(StoreError::Unavailable(_) | StoreError::Unknown(_))) | Err(_) => Known::Unsure,
             Ok(Err(error)) => return Err(error),
         };
@@ -94,20 +97,26 @@ enum Seen {
     There(Session, Role),
     /// It was ended, or never was.
     Gone,
+    /// A primary does not have it, nor anything that came after it.
+    NotOnPrimary,
     /// A standby does not have it, nor anything that came after it: it may not have heard of it yet. After a restart a
     /// standby may show how things were minutes ago.
-    NotYet,
+    NotOnStandby,
 }
 
-/// Finds a session. A standby that has a write from `proof_from` or later has every session of tokens from well before.
+/// Finds a session. A host that has a write from `proof_from` or later has every session of tokens from well before.
 async fn find_session(tx: &mut Tx<'_>, id: SessionId, proof_from: Time) -> Result<Seen, StoreError> {
     if let Some((session, role)) = store::find_session_and_role(tx, id).await? {
         return Ok(Seen::There(session, role));
     }
-    if tx.may_lag() && !is_written_since(tx, proof_from).await? {
-        return Ok(Seen::NotYet);
+    if is_written_since(tx, proof_from).await? {
+        return Ok(Seen::Gone);
     }
-    Ok(Seen::Gone)
+    Ok(if tx.may_lag() {
+        Seen::NotOnStandby
+    } else {
+        Seen::NotOnPrimary
+    })
 }
 
 impl Authenticator for Identity {

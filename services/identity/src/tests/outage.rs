@@ -1,13 +1,17 @@
 //! No database can be written: nobody is signed out by that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use haechi_base::Role;
 use haechi_http::{AuthenticationError, Authenticator as _};
-use haechi_store::{StoreError, Tx};
+use haechi_service::Context;
+use haechi_store::{Leadership, Store, StoreError, StoreLimits, Term, Tx};
 use haechi_testkit::postgres_server::PostgresServer;
 use haechi_testkit::{SignedUp, TestStore, assert_problem, run_test};
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::sessions::wait_until_used;
 use super::start;
@@ -161,5 +165,59 @@ fn a_primary_that_does_not_have_a_session_ends_it() {
         hide_session(&identity, &phone).await;
         let refused = identity.authenticate(&phone.access_token).await;
         assert_eq!(refused, Err(AuthenticationError::Unknown));
+    });
+}
+
+/// A term of which nobody says any more that it lasts: a node that hung has not heard so.
+struct Over(watch::Sender<Option<Arc<Term>>>);
+
+impl Leadership for Over {
+    fn term(&self) -> watch::Receiver<Option<Arc<Term>>> {
+        self.0.subscribe()
+    }
+
+    fn confirm<'a>(&'a self, _term: &'a Term) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async { Err("the term is over".to_owned()) })
+    }
+
+    fn is_primary_silent(&self) -> bool {
+        false
+    }
+}
+
+/// A node that wakes, and whose primary wakes with it, does not know who signed in meanwhile.
+#[test]
+fn a_session_that_an_unconfirmed_primary_does_not_have_is_not_ended_by_that() {
+    run_test(async {
+        let test_store = TestStore::postgres().await;
+        let url = test_store.url.clone();
+        let (host, port) = url
+            .split_once('@')
+            .and_then(|(_, rest)| rest.split_once('/'))
+            .and_then(|(address, _)| address.rsplit_once(':'))
+            .unwrap();
+        let (app, identity) = start(test_store).await;
+        let phone = app.sign_up("Minji").await;
+        hide_session(&identity, &phone).await;
+        let term = Term {
+            member: "pangyo".to_owned(),
+            host: host.to_owned(),
+            port: port.parse().unwrap(),
+            lease: 1,
+            create_revision: 1,
+        };
+        let limits = StoreLimits {
+            unavailable_wait: Duration::from_millis(100),
+            ..StoreLimits::default()
+        };
+        let leadership = Arc::new(Over(watch::Sender::new(Some(Arc::new(term)))));
+        let clock = Arc::clone(&app.context.clock);
+        let woken = Context {
+            store: Store::open_led(&url.parse().unwrap(), &limits, clock, Some(leadership)).unwrap(),
+            ..app.context.clone()
+        };
+        let woken = crate::Identity::new(woken, crate::IdentitySettings::default());
+        let actor = woken.authenticate(&phone.access_token).await.unwrap();
+        assert_eq!(actor.person, phone.person_id);
     });
 }
