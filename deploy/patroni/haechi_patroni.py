@@ -9,11 +9,11 @@ the length of the pauses of one module. Use it instead of `patroni` or `python3 
 import time
 import types
 
-# First: its modules import each other in a circle, which only this end enters well.
+# In this order: they import each other in a circle, which only this end enters well.
+import patroni.postgresql
+import patroni.ha
 from patroni.__main__ import main
 from patroni.version import __version__
-import patroni.ha
-import patroni.postgresql
 
 # The version whose pauses were read. With another one Patroni is started as it is.
 VERSION = "4.1."
