@@ -1,9 +1,10 @@
 """Starts Patroni 4.1 with shorter pauses, for clusters in quorum mode (synchronous_mode: quorum).
 
-In a planned switch-over stock Patroni waits in whole seconds: up to one until the connections are seen to be closed, up to one until
-the server is seen to be down, and a fixed one for the standbys to catch up. Writes stand still meanwhile. None of these pauses
-orders anything: what they wait for is looked at again after each of them. Nothing of Patroni is replaced but one constant and
-the length of the pauses of one module. Use it instead of `patroni` or `python3 -m patroni`, at all sites or at some.
+In a switch-over stock Patroni waits in whole seconds: up to one until the connections are seen to be closed, up to one until the
+server is seen to be down, a fixed one for the standbys to catch up, and up to one until the new primary is seen to be promoted, before
+which its timeline is not in the history and nothing is acknowledged. Writes stand still meanwhile. None of these pauses orders
+anything: what they wait for is looked at again after each of them. Nothing of Patroni is replaced but the length of
+these pauses. Use it instead of `patroni` or `python3 -m patroni`, at all sites or at some.
 """
 
 import time
@@ -24,6 +25,8 @@ PAUSE_MAX_S = 0.1
 
 def shorten_pauses() -> None:
     patroni.postgresql.STOP_POLLING_INTERVAL = PAUSE_MAX_S
+    look_again = patroni.postgresql.polling_loop
+    patroni.postgresql.polling_loop = lambda timeout, interval=1: look_again(timeout, min(interval, PAUSE_MAX_S))
     patroni.ha.time = types.SimpleNamespace(
         time=time.time, sleep=lambda seconds: time.sleep(min(seconds, PAUSE_MAX_S))
     )

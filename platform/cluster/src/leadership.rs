@@ -98,8 +98,8 @@ impl Leadership for PatroniLeadership {
         self.0.term.subscribe()
     }
 
-    fn confirm<'a>(&'a self, term: &'a Term) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(confirm::ask(&self.0.confirmations, term))
+    fn confirm<'a>(&'a self, term: &'a Term, timeline: i64) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(confirm::ask(&self.0.confirmations, term, timeline))
     }
 
     fn is_primary_silent(&self) -> bool {

@@ -29,11 +29,12 @@ pub trait Leadership: Send + Sync + 'static {
     /// The present term as last heard, and its changes. There is none while nobody leads, or nobody can be asked.
     fn term(&self) -> watch::Receiver<Option<Arc<Term>>>;
 
-    /// Whether `term` still lasted at some moment after the call: asked of a majority, never from memory.
+    /// Whether `term` still lasted at some moment after the call, and everybody knows by then that its primary writes
+    /// the timeline `timeline` (PostgreSQL 15, 26.3.6): asked of a majority, never from memory.
     ///
     /// # Errors
     /// Why it is not confirmed: it is over, or nobody answered in time.
-    fn confirm<'a>(&'a self, term: &'a Term) -> BoxFuture<'a, Result<(), String>>;
+    fn confirm<'a>(&'a self, term: &'a Term, timeline: i64) -> BoxFuture<'a, Result<(), String>>;
 
     /// Whether the primary's site does not answer at present, so that a read had better go elsewhere at once.
     fn is_primary_silent(&self) -> bool;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use haechi_base::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -171,7 +171,7 @@ impl Shared {
             warnings: &self.warnings,
             read_wait: self.primary.is_led().then_some(self.limits.primary_read_wait),
         };
-        let confirm = async || self.primary.confirm(&reign).await;
+        let confirm = async |client: &Object| self.primary.confirm(&reign, client).await;
         tokio::select! {
             biased;
             () = self.primary.end_of(&reign) => {
@@ -206,7 +206,7 @@ impl Shared {
             warnings: &self.warnings,
             read_wait: None,
         };
-        attempt(&means, async || Ok(()), transaction).await
+        attempt(&means, async |_: &Object| Ok(()), transaction).await
     }
 
     fn shuns_primary(&self) -> bool {

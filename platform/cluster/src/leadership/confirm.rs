@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use etcd_client::{GetOptions, KeyValue};
+use etcd_client::{KeyValue, Txn, TxnOp, TxnOpResponse};
 use haechi_store::Term;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::record::{PatroniKeys, history_timeline, member_timeline, sync_leader};
+use super::record::{PatroniKeys, history_timeline};
 use crate::{Etcd, EtcdError};
 
 /// How long a commit waits to be confirmed. After that its outcome is unknown, and it is tried again with its key.
@@ -22,16 +22,22 @@ pub(super) struct Confirmation {
     member: String,
     lease: i64,
     create_revision: i64,
+    timeline: i64,
     answer: oneshot::Sender<Result<(), String>>,
 }
 
 /// Asks for one commit.
-pub(super) async fn ask(confirmations: &mpsc::Sender<Confirmation>, term: &Term) -> Result<(), String> {
+pub(super) async fn ask(
+    confirmations: &mpsc::Sender<Confirmation>,
+    term: &Term,
+    timeline: i64,
+) -> Result<(), String> {
     let (answer, answered) = oneshot::channel();
     let confirmation = Confirmation {
         member: term.member.clone(),
         lease: term.lease,
         create_revision: term.create_revision,
+        timeline,
         answer,
     };
     let confirmed = async {
@@ -49,19 +55,19 @@ pub(super) async fn ask(confirmations: &mpsc::Sender<Confirmation>, term: &Term)
 /// Answers until nobody asks any more.
 pub(super) async fn run(etcd: Etcd, keys: PatroniKeys, mut waiting: mpsc::Receiver<Confirmation>) {
     let mut asked = Vec::new();
-    let mut settled = None;
+    let mut settled: Option<Settled> = None;
     while gather(&mut waiting, &mut asked).await {
         // All of them committed before the read begins: what it finds holds for each.
         let found = read(&etcd, &keys, settled).await;
         metrics::counter!("cluster_confirmations").increment(1);
-        if let Ok(found) = &found {
-            settled = found.settled_session();
-        }
         for confirmation in std::mem::take(&mut asked) {
             let verdict = match &found {
                 Err(error) => Verdict::Refused(error.to_string()),
                 Ok(found) => found.judge(&confirmation),
             };
+            if verdict == Verdict::Confirmed {
+                settled = Some(confirmation.settled());
+            }
             match verdict {
                 Verdict::Settling => asked.push(confirmation),
                 // Who gave up waiting in the meantime has been told that the outcome is unknown.
@@ -91,82 +97,86 @@ async fn gather(waiting: &mut mpsc::Receiver<Confirmation>, asked: &mut Vec<Conf
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Confirmed,
-    /// It leads, but Patroni has not yet made the cluster its own.
+    /// It leads, but the cluster's history does not tell of its timeline yet.
     Settling,
     Refused(String),
 }
 
-/// Asks etcd. Of a session that is known to be settled only whether it still leads.
-async fn read(etcd: &Etcd, keys: &PatroniKeys, settled: Option<Session>) -> Result<Found, EtcdError> {
-    let answer = etcd
-        .ask(|mut client| {
-            let (key, options) = match settled {
-                Some(_) => (keys.leader(), GetOptions::new()),
-                None => (keys.prefix().to_owned(), GetOptions::new().with_prefix()),
-            };
-            async move { client.get(key, Some(options)).await }
-        })
-        .await?;
-    let found = Found::of(keys, answer.kvs(), settled);
-    if settled.is_some() && found.settled_session().is_none() {
-        // Another leads by now: whether that one is settled stands in the other keys.
-        return Box::pin(read(etcd, keys, None)).await;
-    }
-    Ok(found)
+/// A holding of the leader key, by its lease and its create revision, and the timeline that it settled on. It stays
+/// settled as long as it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Settled {
+    lease: i64,
+    create_revision: i64,
+    timeline: i64,
 }
 
-/// A holding of the leader key: its lease and its create revision, which no other holding has.
-type Session = (i64, i64);
+impl Confirmation {
+    const fn settled(&self) -> Settled {
+        Settled {
+            lease: self.lease,
+            create_revision: self.create_revision,
+            timeline: self.timeline,
+        }
+    }
+}
 
 /// What etcd says at one revision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
-    leader: Option<(Vec<u8>, Session)>,
-    is_settled: bool,
+    /// The leader's name, and the session that holds the key.
+    leader: Option<(Vec<u8>, i64, i64)>,
+    /// Where the history of timelines leads to, if it can be read.
+    timeline: Option<i64>,
+}
+
+/// Asks etcd. Of a session that is known to be settled only whether it still leads.
+async fn read(etcd: &Etcd, keys: &PatroniKeys, settled: Option<Settled>) -> Result<Found, EtcdError> {
+    let answer = etcd
+        .ask(|mut client| {
+            let mut both = vec![TxnOp::get(keys.leader(), None)];
+            if settled.is_none() {
+                both.push(TxnOp::get(keys.history(), None));
+            }
+            async move { client.txn(Txn::new().and_then(both)).await }
+        })
+        .await?;
+    let responses = answer.op_responses();
+    let pair = |index: usize| match responses.get(index) {
+        Some(TxnOpResponse::Get(response)) => response.kvs().first().cloned(),
+        _ => None,
+    };
+    let leader = pair(0).map(|pair| (pair.value().to_vec(), pair.lease(), pair.create_revision()));
+    let Some(settled) = settled else {
+        let timeline = history_timeline(pair(1).as_ref().map(KeyValue::value));
+        return Ok(Found { leader, timeline });
+    };
+    let is_still = leader
+        .as_ref()
+        .is_some_and(|(_, lease, revision)| (*lease, *revision) == (settled.lease, settled.create_revision));
+    if is_still {
+        let timeline = Some(settled.timeline);
+        return Ok(Found { leader, timeline });
+    }
+    // Another leads by now: whether that one is settled stands in the other key.
+    Box::pin(read(etcd, keys, None)).await
 }
 
 impl Found {
-    fn of(keys: &PatroniKeys, pairs: &[KeyValue], settled: Option<Session>) -> Self {
-        let value = |key: &str| {
-            let pair = pairs.iter().find(|pair| pair.key() == key.as_bytes());
-            pair.map(KeyValue::value)
-        };
-        let leader_key = keys.leader();
-        let Some(pair) = pairs.iter().find(|pair| pair.key() == leader_key.as_bytes()) else {
-            return Self::default();
-        };
-        let session = (pair.lease(), pair.create_revision());
-        let name = String::from_utf8_lossy(pair.value());
-        // Patroni reckons the quorum for it, and the history of timelines leads to its own. Were it lost sooner, the
-        // leader before it could return and take over without a vote (rule 7 of
-        // docs/decisions/0006-never-a-lost-write.md).
-        let is_settled = settled == Some(session)
-            || value(&keys.sync()).and_then(sync_leader).as_deref() == Some(&*name) && {
-                let timeline = value(&keys.member(&name)).and_then(member_timeline);
-                timeline.is_some() && timeline == history_timeline(value(&keys.history()))
-            };
-        Self {
-            leader: Some((pair.value().to_vec(), session)),
-            is_settled,
-        }
-    }
-
-    /// Who leads, if that is settled: it stays so while the session lasts.
-    fn settled_session(&self) -> Option<Session> {
-        let (_, session) = self.leader.as_ref()?;
-        self.is_settled.then_some(*session)
-    }
-
     fn judge(&self, confirmation: &Confirmation) -> Verdict {
-        let Some((name, session)) = &self.leader else {
+        let Some((name, lease, create_revision)) = &self.leader else {
             return Verdict::Refused("nobody leads".to_owned());
         };
         let is_same = *name == confirmation.member.as_bytes()
-            && *session == (confirmation.lease, confirmation.create_revision);
-        match (is_same, self.is_settled) {
-            (false, _) => Verdict::Refused("the term is over".to_owned()),
-            (true, true) => Verdict::Confirmed,
-            (true, false) => Verdict::Settling,
+            && (*lease, *create_revision) == (confirmation.lease, confirmation.create_revision);
+        if !is_same {
+            Verdict::Refused("the term is over".to_owned())
+        } else if self.timeline == Some(confirmation.timeline) {
+            Verdict::Confirmed
+        } else {
+            // Were it lost now, the leader before it could return and nobody would know that it is behind (rule 7 of
+            // docs/decisions/0006-never-a-lost-write.md).
+            Verdict::Settling
         }
     }
 }
@@ -182,10 +192,5 @@ mod tests {
         let twice = br#"[[1,84158472,"no recovery target specified","2026-11-22T16:06:50","sejong"],[2,84158999,"x"]]"#;
         assert_eq!(history_timeline(Some(twice)), Some(3));
         assert_eq!(history_timeline(Some(b"?")), None);
-        assert_eq!(sync_leader(br#"{"leader":null,"sync_standby":null}"#), None);
-        assert_eq!(
-            sync_leader(br#"{"leader":"pangyo","quorum":1}"#).as_deref(),
-            Some("pangyo")
-        );
     }
 }

@@ -33,22 +33,10 @@ impl PatroniKeys {
         format!("{}leader", self.prefix)
     }
 
-    /// Whom Patroni's quorum was last reckoned for.
-    #[must_use]
-    pub fn sync(&self) -> String {
-        format!("{}sync", self.prefix)
-    }
-
     /// The timelines that came before the present one.
     #[must_use]
     pub fn history(&self) -> String {
         format!("{}history", self.prefix)
-    }
-
-    /// What a member says of itself.
-    #[must_use]
-    pub fn member(&self, name: &str) -> String {
-        format!("{}members/{name}", self.prefix)
     }
 
     fn member_of<'k>(&self, key: &'k str) -> Option<&'k str> {
@@ -85,21 +73,6 @@ struct MemberValue {
     role: String,
     #[serde(default)]
     timeline: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct SyncValue {
-    leader: Option<String>,
-}
-
-/// The leader that Patroni's `/sync` names.
-pub(super) fn sync_leader(value: &[u8]) -> Option<String> {
-    serde_json::from_slice::<SyncValue>(value).ok()?.leader
-}
-
-/// The timeline that a member says it is on.
-pub(super) fn member_timeline(value: &[u8]) -> Option<i64> {
-    serde_json::from_slice::<MemberValue>(value).ok()?.timeline
 }
 
 /// The timeline to which Patroni's `/history` leads: the one after its last line. The first has no history.

@@ -25,14 +25,7 @@ pub(crate) async fn lead(client: &mut Client, site: &str, port: u16) -> i64 {
     let key = format!("/service/haechi/members/{site}");
     client.put(key, member, held.clone()).await.unwrap();
     client.put("/service/haechi/leader", site, held).await.unwrap();
-    settle(client, site).await;
     lease
-}
-
-/// Patroni reckons the quorum for this leader from now on.
-async fn settle(client: &mut Client, site: &str) {
-    let sync = format!(r#"{{"leader":"{site}","quorum":1,"sync_standby":"gasan,sejong"}}"#);
-    client.put("/service/haechi/sync", sync, None).await.unwrap();
 }
 
 /// Waits for the next term, or for its end.
@@ -64,11 +57,11 @@ async fn a_term_begins_and_ends_with_the_session_of_the_leader() {
         (term.member.as_str(), term.port, term.lease),
         ("pangyo", 5_001, lease)
     );
-    assert_eq!(leadership.confirm(&term).await, Ok(()));
+    assert_eq!(leadership.confirm(&term, 1).await, Ok(()));
 
     client.lease_revoke(lease).await.unwrap();
     assert!(told(&leadership, |term| term.is_none()).await.is_none());
-    assert_eq!(leadership.confirm(&term).await, Err("nobody leads".to_owned()));
+    assert_eq!(leadership.confirm(&term, 1).await, Err("nobody leads".to_owned()));
     assert_eq!(leadership.members().first().unwrap().state, "silent");
 }
 
@@ -81,12 +74,12 @@ async fn a_term_is_not_confirmed_by_the_same_primary_under_another_session() {
     client.lease_revoke(lease).await.unwrap();
     let again = lead(&mut client, "pangyo", 5_001).await;
 
-    let refused = leadership.confirm(&before).await;
+    let refused = leadership.confirm(&before, 1).await;
     assert_eq!(refused, Err("the term is over".to_owned()));
     let now = told(&leadership, |term| term.is_some_and(|term| term.lease == again))
         .await
         .unwrap();
-    assert_eq!(leadership.confirm(&now).await, Ok(()));
+    assert_eq!(leadership.confirm(&now, 1).await, Ok(()));
 }
 
 #[tokio::test]
@@ -97,21 +90,20 @@ async fn a_member_of_etcd_that_is_gone_is_passed_over() {
     let (leadership, mut client) = follow(&urls).await;
     lead(&mut client, "pangyo", 5_001).await;
     let term = told(&leadership, |term| term.is_some()).await.unwrap();
-    assert_eq!(leadership.confirm(&term).await, Ok(()));
+    assert_eq!(leadership.confirm(&term, 1).await, Ok(()));
     assert!(!leadership.is_etcd_silent());
 }
 
 #[tokio::test]
-async fn a_new_term_confirms_nothing_before_it_is_settled() {
+async fn a_new_term_confirms_nothing_before_its_timeline_is_in_the_history() {
     let server = EtcdServer::start(&["pangyo"]);
     let (leadership, mut client) = follow(&server.urls()).await;
     lead(&mut client, "gasan", 5_002).await;
-    settle(&mut client, "pangyo").await;
     let term = told(&leadership, |term| term.is_some()).await.unwrap();
 
     let mut confirming = tokio::spawn({
         let (leadership, term) = (leadership.clone(), Arc::clone(&term));
-        async move { leadership.confirm(&term).await }
+        async move { leadership.confirm(&term, 2).await }
     });
     let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
     assert!(early.is_err(), "{early:?}");
@@ -120,9 +112,6 @@ async fn a_new_term_confirms_nothing_before_it_is_settled() {
         .put("/service/haechi/history", history, None)
         .await
         .unwrap();
-    settle(&mut client, "gasan").await;
-    let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
-    assert!(early.is_err(), "the history leads to another timeline: {early:?}");
-    client.delete("/service/haechi/history", None).await.unwrap();
     assert_eq!(confirming.await.unwrap(), Ok(()));
+    assert_eq!(leadership.confirm(&term, 2).await, Ok(()));
 }

@@ -156,15 +156,17 @@ fn promote(before: &State, id: SiteId) -> Option<State> {
     })
 }
 
-/// [`process_sync_replication`, `update_cluster_history`]
+/// [`update_cluster_history`, and in a later cycle `process_sync_replication`]
 fn settle(before: &State, id: SiteId) -> Option<State> {
     let (site, etcd) = (before.site(id), &before.etcd);
     let is_leader = etcd.leader.is_some_and(|leader| leader.site == id) && site.is_primary();
     let is_news = etcd.history != site.timeline || etcd.sync_leader != id;
     (before.is_patroni_at_work(id) && is_leader && is_news).then(|| {
         let mut after = before.clone();
+        if etcd.history == site.timeline {
+            after.etcd.sync_leader = id;
+        }
         after.etcd.history = site.timeline;
-        after.etcd.sync_leader = id;
         after
     })
 }

@@ -40,7 +40,7 @@ pub(super) struct Means<'m> {
 /// Runs a transaction once. What was committed is acknowledged once `confirm` agrees.
 pub(super) async fn attempt<T, E, F>(
     means: &Means<'_>,
-    confirm: impl AsyncFn() -> Result<(), Failure>,
+    confirm: impl AsyncFn(&Object) -> Result<(), Failure>,
     transaction: &F,
 ) -> Result<T, Attempt<E>>
 where
@@ -82,7 +82,7 @@ async fn within<T, E>(
 async fn attempt_on<T, E, F>(
     client: &mut Object,
     means: &Means<'_>,
-    confirm: impl AsyncFn() -> Result<(), Failure>,
+    confirm: impl AsyncFn(&Object) -> Result<(), Failure>,
     transaction: &F,
 ) -> Result<T, Attempt<E>>
 where
@@ -123,7 +123,7 @@ where
                 return Err(Attempt::Failed(Failure::Unknown(reason)));
             }
             if mode == Mode::Write {
-                confirm().await.map_err(Attempt::Failed)?;
+                confirm(client).await.map_err(Attempt::Failed)?;
             }
             after_commit.into_iter().for_each(|action| action());
             Ok(value)

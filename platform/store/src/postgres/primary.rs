@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
 
@@ -39,6 +41,8 @@ pub(super) struct Led {
 pub(super) struct Reign {
     pub(super) pool: Pool,
     term: Option<Arc<Term>>,
+    /// The timeline that the primary writes in this term, once it was asked.
+    timeline: Arc<OnceCell<i64>>,
 }
 
 impl Primary {
@@ -72,6 +76,7 @@ impl Primary {
             Self::Found(pool) => Ok(Reign {
                 pool: pool.clone(),
                 term: None,
+                timeline: Arc::default(),
             }),
             Self::Led(led) => led.reign(),
         }
@@ -81,7 +86,7 @@ impl Primary {
     pub(super) async fn led_by_somebody(&self) {
         if let Self::Led(led) = self {
             let mut term = led.leadership.term();
-            drop(tokio::time::timeout(TERM_WAIT, term.wait_for(Option::is_some)).await);
+            drop(timeout(TERM_WAIT, term.wait_for(Option::is_some)).await);
         }
     }
 
@@ -100,16 +105,21 @@ impl Primary {
         }
     }
 
-    /// Whether what was committed on these connections may be acknowledged.
-    pub(super) async fn confirm(&self, reign: &Reign) -> Result<(), Failure> {
-        match (self, &reign.term) {
-            (Self::Led(led), Some(term)) => {
-                let confirmed = led.leadership.confirm(term).await;
-                confirmed
-                    .map_err(|reason| Failure::Unknown(format!("the leader was not confirmed: {reason}")))
-            }
-            _ => Ok(()),
-        }
+    /// Whether what was committed on one of these connections may be acknowledged.
+    pub(super) async fn confirm(&self, reign: &Reign, client: &Object) -> Result<(), Failure> {
+        let (Self::Led(led), Some(term)) = (self, &reign.term) else {
+            return Ok(());
+        };
+        let asked = reign.timeline.get_or_try_init(|| timeline_of(client));
+        let timeline = timeout(led.limits.answer_wait, asked)
+            .await
+            .map_err(|_| "the primary did not say which timeline it writes".to_owned())
+            .flatten();
+        let confirmed = match timeline {
+            Ok(timeline) => led.leadership.confirm(term, *timeline).await,
+            Err(reason) => Err(reason),
+        };
+        confirmed.map_err(|reason| Failure::Unknown(format!("the leader was not confirmed: {reason}")))
     }
 
     /// Whether reads had better go to a standby at once.
@@ -142,12 +152,27 @@ impl Led {
             )
             .map_err(Failure::Final)?,
             term: Some(term),
+            timeline: Arc::default(),
         };
         if let Some(over) = held.replace(reign.clone()) {
             over.pool.close();
         }
         Ok(reign)
     }
+}
+
+/// The timeline that a primary writes: the first eight hexadecimal digits in the name of its log's segment.
+async fn timeline_of(client: &Object) -> Result<i64, String> {
+    const SEGMENT: &str = "SELECT pg_walfile_name(pg_current_wal_lsn())";
+    let row = client
+        .query_one(SEGMENT, &[])
+        .await
+        .map_err(|error| error.to_string())?;
+    let segment: String = row.try_get(0).map_err(|error| error.to_string())?;
+    let timeline = segment
+        .get(..8)
+        .and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    timeline.ok_or_else(|| format!("{segment} is no segment of a log"))
 }
 
 /// The same database at the host of the term's primary alone.

@@ -27,7 +27,8 @@ impl Leadership for Told {
         self.term.subscribe()
     }
 
-    fn confirm<'a>(&'a self, term: &'a Term) -> BoxFuture<'a, Result<(), String>> {
+    fn confirm<'a>(&'a self, term: &'a Term, timeline: i64) -> BoxFuture<'a, Result<(), String>> {
+        assert_eq!(timeline, 1, "a fresh server is on its first timeline");
         self.asked.fetch_add(1, Ordering::SeqCst);
         let refuses = |left: u32| left.checked_sub(1);
         let is_refused = self
