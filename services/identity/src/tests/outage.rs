@@ -176,7 +176,7 @@ impl Leadership for Over {
         self.0.subscribe()
     }
 
-    fn confirm<'a>(&'a self, _term: &'a Term) -> BoxFuture<'a, Result<(), String>> {
+    fn confirm<'a>(&'a self, _term: &'a Term, _timeline: i64) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async { Err("the term is over".to_owned()) })
     }
 
