@@ -196,7 +196,12 @@ impl Client {
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, &call.content_type);
         }
-        self.connection.ready().await?;
+        if self.connection.ready().await.is_err() {
+            // The server ended the connection after its last answer, as one does that is about to end. Nothing of this
+            // request was sent yet.
+            self.reconnect().await?;
+            self.connection.ready().await?;
+        }
         let response = self
             .connection
             .send_request(request.body(Full::new(call.body.clone()))?)

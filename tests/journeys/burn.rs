@@ -262,6 +262,8 @@ async fn staff_sees_the_sites_and_drains_one() -> Result<()> {
 async fn the_site_of_the_primary_burns_under_an_open_chat() -> Result<()> {
     let _alone = FOUR_SITES.lock().await;
     let sites = Sites::start(&SitesOptions::new(&binary())).await?;
+    // The nodes leave a leader alone that they have only just come to know.
+    sites.wait_until_votes_count().await?;
     let home = sites.primary().await.context("no PostgreSQL leads")?;
     let addresses = sites.addresses();
     let others = addresses.iter().filter(|site| site.name != home);

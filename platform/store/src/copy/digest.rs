@@ -30,6 +30,7 @@ impl Digest {
 
     pub(super) fn add(&mut self, row: &Row) {
         self.rows += 1;
+        self.hash.update((row.len() as u64).to_be_bytes());
         for field in row {
             value(&mut self.hash, field);
         }
