@@ -8,7 +8,7 @@ use haechi_store::Term;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::record::{PatroniKeys, history_timeline};
+use super::record::{PatroniKeys, history_timeline, sync_leader};
 use crate::{Etcd, EtcdError};
 
 /// How long a commit waits to be confirmed. After that its outcome is unknown, and it is tried again with its key.
@@ -97,7 +97,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Confirmation>, asked: &mut Vec<Conf
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Confirmed,
-    /// It leads, but the cluster's history does not tell of its timeline yet.
+    /// It leads, but Patroni has not yet made the cluster its own.
     Settling,
     Refused(String),
 }
@@ -126,6 +126,8 @@ impl Confirmation {
 struct Found {
     /// The leader's name, and the session that holds the key.
     leader: Option<(Vec<u8>, i64, i64)>,
+    /// For whom Patroni reckons the quorum.
+    sync_leader: Option<String>,
     /// Where the history of timelines leads to, if it can be read.
     timeline: Option<i64>,
 }
@@ -134,11 +136,12 @@ struct Found {
 async fn read(etcd: &Etcd, keys: &PatroniKeys, settled: Option<Settled>) -> Result<Found, EtcdError> {
     let answer = etcd
         .ask(|mut client| {
-            let mut both = vec![TxnOp::get(keys.leader(), None)];
+            let mut questions = vec![TxnOp::get(keys.leader(), None)];
             if settled.is_none() {
-                both.push(TxnOp::get(keys.history(), None));
+                questions.push(TxnOp::get(keys.history(), None));
+                questions.push(TxnOp::get(keys.sync(), None));
             }
-            async move { client.txn(Txn::new().and_then(both)).await }
+            async move { client.txn(Txn::new().and_then(questions)).await }
         })
         .await?;
     let responses = answer.op_responses();
@@ -148,17 +151,26 @@ async fn read(etcd: &Etcd, keys: &PatroniKeys, settled: Option<Settled>) -> Resu
     };
     let leader = pair(0).map(|pair| (pair.value().to_vec(), pair.lease(), pair.create_revision()));
     let Some(settled) = settled else {
-        let timeline = history_timeline(pair(1).as_ref().map(KeyValue::value));
-        return Ok(Found { leader, timeline });
+        return Ok(Found {
+            leader,
+            sync_leader: pair(2).and_then(|pair| sync_leader(pair.value())),
+            timeline: history_timeline(pair(1).as_ref().map(KeyValue::value)),
+        });
     };
     let is_still = leader
         .as_ref()
         .is_some_and(|(_, lease, revision)| (*lease, *revision) == (settled.lease, settled.create_revision));
     if is_still {
-        let timeline = Some(settled.timeline);
-        return Ok(Found { leader, timeline });
+        let name = leader
+            .as_ref()
+            .and_then(|(name, ..)| String::from_utf8(name.clone()).ok());
+        return Ok(Found {
+            leader,
+            sync_leader: name,
+            timeline: Some(settled.timeline),
+        });
     }
-    // Another leads by now: whether that one is settled stands in the other key.
+    // Another leads by now: whether that one is settled stands in the other keys.
     Box::pin(read(etcd, keys, None)).await
 }
 
@@ -171,10 +183,12 @@ impl Found {
             && (*lease, *create_revision) == (confirmation.lease, confirmation.create_revision);
         if !is_same {
             Verdict::Refused("the term is over".to_owned())
-        } else if self.timeline == Some(confirmation.timeline) {
+        } else if self.timeline == Some(confirmation.timeline)
+            && self.sync_leader.as_deref() == Some(&*confirmation.member)
+        {
             Verdict::Confirmed
         } else {
-            // Were it lost now, the leader before it could return and nobody would know that it is behind (rule 7 of
+            // Were it lost now, the leader before it could return and take over without a vote (rule 7 of
             // docs/decisions/0006-never-a-lost-write.md).
             Verdict::Settling
         }
@@ -192,5 +206,10 @@ mod tests {
         let twice = br#"[[1,84158472,"no recovery target specified","2026-11-22T16:06:50","sejong"],[2,84158999,"x"]]"#;
         assert_eq!(history_timeline(Some(twice)), Some(3));
         assert_eq!(history_timeline(Some(b"?")), None);
+        assert_eq!(sync_leader(br#"{"leader":null,"sync_standby":null}"#), None);
+        assert_eq!(
+            sync_leader(br#"{"leader":"pangyo","quorum":1}"#).as_deref(),
+            Some("pangyo")
+        );
     }
 }

@@ -33,6 +33,12 @@ impl PatroniKeys {
         format!("{}leader", self.prefix)
     }
 
+    /// For whom Patroni reckons the quorum, and of whom.
+    #[must_use]
+    pub fn sync(&self) -> String {
+        format!("{}sync", self.prefix)
+    }
+
     /// The timelines that came before the present one.
     #[must_use]
     pub fn history(&self) -> String {
@@ -73,6 +79,16 @@ struct MemberValue {
     role: String,
     #[serde(default)]
     timeline: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct SyncValue {
+    leader: Option<String>,
+}
+
+/// The leader that Patroni's `/sync` names.
+pub(super) fn sync_leader(value: &[u8]) -> Option<String> {
+    serde_json::from_slice::<SyncValue>(value).ok()?.leader
 }
 
 /// The timeline to which Patroni's `/history` leads: the one after its last line. The first has no history.

@@ -25,7 +25,14 @@ pub(crate) async fn lead(client: &mut Client, site: &str, port: u16) -> i64 {
     let key = format!("/service/haechi/members/{site}");
     client.put(key, member, held.clone()).await.unwrap();
     client.put("/service/haechi/leader", site, held).await.unwrap();
+    reckon_for(client, site).await;
     lease
+}
+
+/// Patroni reckons the quorum for this leader from now on.
+async fn reckon_for(client: &mut Client, site: &str) {
+    let sync = format!(r#"{{"leader":"{site}","quorum":1,"sync_standby":"gasan,sejong"}}"#);
+    client.put("/service/haechi/sync", sync, None).await.unwrap();
 }
 
 /// Waits for the next term, or for its end.
@@ -95,12 +102,13 @@ async fn a_member_of_etcd_that_is_gone_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_new_term_confirms_nothing_before_its_timeline_is_in_the_history() {
+async fn a_new_term_confirms_nothing_before_history_and_quorum_are_its_own() {
     let server = EtcdServer::start(&["pangyo"]);
     let (leadership, mut client) = follow(&server.urls()).await;
     lead(&mut client, "gasan", 5_002).await;
     let term = told(&leadership, |term| term.is_some()).await.unwrap();
 
+    reckon_for(&mut client, "pangyo").await;
     let mut confirming = tokio::spawn({
         let (leadership, term) = (leadership.clone(), Arc::clone(&term));
         async move { leadership.confirm(&term, 2).await }
@@ -112,6 +120,12 @@ async fn a_new_term_confirms_nothing_before_its_timeline_is_in_the_history() {
         .put("/service/haechi/history", history, None)
         .await
         .unwrap();
+    let early = timeout(super::confirm::SETTLING_LOOK_EVERY * 4, &mut confirming).await;
+    assert!(
+        early.is_err(),
+        "the quorum is still reckoned for another: {early:?}"
+    );
+    reckon_for(&mut client, "gasan").await;
     assert_eq!(confirming.await.unwrap(), Ok(()));
     assert_eq!(leadership.confirm(&term, 2).await, Ok(()));
 }

@@ -110,7 +110,7 @@ fn acknowledge(before: &State, key: u8, attempt: Attempt, rules: &Rules) -> Opti
     };
     let is_reachable = rules.confirmation == Confirmation::None || before.has_etcd();
     let etcd = &before.etcd;
-    let is_settled = etcd.history == before.site(attempt.site).timeline;
+    let is_settled = etcd.sync_leader == attempt.site && etcd.history == before.site(attempt.site).timeline;
     let is_kept = is_confirmed && is_reachable && (is_settled || !rules.is_term_settled_first);
     (attempt.progress == Progress::Returned && is_kept).then(|| {
         let mut after = with_attempt(before, key, None);
