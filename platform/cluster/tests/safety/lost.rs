@@ -7,7 +7,7 @@ use super::kept::{three_sites, three_sleepy_sites};
 use super::model::Action;
 use super::node;
 use super::patroni;
-use super::rules::{Bounds, Confirmation, Guard, Quiet, Rules};
+use super::rules::{Bounds, Confirmation, Guard, Quiet, Rules, Settled};
 use super::search::{a_double, a_loss, is_lost_by, is_possible};
 
 /// How many sites are promoted in a story.
@@ -46,7 +46,7 @@ fn rule_1_a_repeated_key_answered_without_writing_is_lost() {
 fn rule_2_without_confirmation_the_old_primary_goes_on_acknowledging() {
     let rules = Rules {
         confirmation: Confirmation::None,
-        is_term_settled_first: false,
+        settled: Settled::AtOnce,
         ..Rules::without_guard()
     };
     let bounds = Bounds {
@@ -122,7 +122,7 @@ fn rule_5_an_acknowledged_warning_is_lost() {
 #[test]
 fn rule_7_a_term_that_acknowledges_before_it_is_settled_lets_the_former_leader_in_without_a_vote() {
     let rules = Rules {
-        is_term_settled_first: false,
+        settled: Settled::AtOnce,
         ..Rules::with_guard()
     };
     let bounds = Bounds {
@@ -132,6 +132,48 @@ fn rule_7_a_term_that_acknowledges_before_it_is_settled_lets_the_former_leader_i
         ..three_sites()
     };
     a_loss(rules, bounds);
+}
+
+#[test]
+fn rule_7_the_history_alone_leaves_the_former_leader_its_office_without_a_vote() {
+    let rules = Rules {
+        settled: Settled::InHistory,
+        ..Rules::without_guard()
+    };
+    let bounds = Bounds {
+        burns: 1,
+        faults: 2,
+        ..three_sites()
+    };
+    // The former leader follows the new one, and so is on its timeline, but has nothing of it yet. Then the new one
+    // burns before `/sync` names it, and the one that has the write cannot be asked.
+    let story = [
+        Action::Write(0, node::Step::Commit(0)),
+        Action::Write(0, node::Step::GiveUp),
+        Action::Fault(Fault::Hang(0)),
+        Action::Fault(Fault::LeaseRunsOut),
+        Action::Site(1, patroni::Step::Compare),
+        Action::Site(1, patroni::Step::Take),
+        Action::Site(1, patroni::Step::Promote),
+        Action::Write(0, node::Step::Commit(1)),
+        Action::Site(2, patroni::Step::Follow),
+        Action::Site(2, patroni::Step::Stream),
+        Action::Write(0, node::Step::Return),
+        Action::Site(1, patroni::Step::Settle),
+        Action::Write(0, node::Step::Acknowledge),
+        Action::Fault(Fault::Recover(0)),
+        Action::Site(0, patroni::Step::GiveWay),
+        Action::Site(0, patroni::Step::Follow),
+        Action::Fault(Fault::Burn(1)),
+        Action::Fault(Fault::LeaseRunsOut),
+        Action::Fault(Fault::Hang(2)),
+        Action::Site(0, patroni::Step::Compare),
+        Action::Site(0, patroni::Step::Take),
+        Action::Site(0, patroni::Step::Promote),
+        Action::Site(0, patroni::Step::Settle),
+    ];
+    assert!(is_lost_by(&rules, &bounds, &story));
+    assert!(!is_possible(&Rules::without_guard(), &bounds, &story));
 }
 
 #[test]
@@ -171,6 +213,7 @@ fn a_guard_that_counts_terms_but_not_who_held_them_lets_a_sleeping_primary_wake_
         Action::Site(1, patroni::Step::Compare),
         Action::Site(1, patroni::Step::Take),
         Action::Site(1, patroni::Step::Promote),
+        Action::Site(1, patroni::Step::Settle),
         Action::Site(1, patroni::Step::Settle),
         Action::Site(2, patroni::Step::Follow),
         Action::Write(0, node::Step::Commit(1)),

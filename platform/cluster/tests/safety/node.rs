@@ -1,7 +1,7 @@
 //! What a node does for a client: commit, wait, confirm, acknowledge.
 
 use super::log::{Effect, Record};
-use super::rules::{Bounds, Confirmation, Rules};
+use super::rules::{Bounds, Confirmation, Rules, Settled};
 use super::state::{Attempt, Progress, Role, SiteId, State};
 
 /// A step of the write with one key.
@@ -110,8 +110,13 @@ fn acknowledge(before: &State, key: u8, attempt: Attempt, rules: &Rules) -> Opti
     };
     let is_reachable = rules.confirmation == Confirmation::None || before.has_etcd();
     let etcd = &before.etcd;
-    let is_settled = etcd.sync_leader == attempt.site && etcd.history == before.site(attempt.site).timeline;
-    let is_kept = is_confirmed && is_reachable && (is_settled || !rules.is_term_settled_first);
+    let is_in_history = etcd.history == before.site(attempt.site).timeline;
+    let is_settled = match rules.settled {
+        Settled::AtOnce => true,
+        Settled::InHistory => is_in_history,
+        Settled::InHistoryAndSync => is_in_history && etcd.sync_leader == attempt.site,
+    };
+    let is_kept = is_confirmed && is_reachable && is_settled;
     (attempt.progress == Progress::Returned && is_kept).then(|| {
         let mut after = with_attempt(before, key, None);
         after.clients[usize::from(key)].is_acknowledged = true;

@@ -50,8 +50,8 @@ pub(crate) struct Rules {
     pub(crate) is_warning_heeded: bool,
     /// 6: the guard on the leader key.
     pub(crate) guard: Guard,
-    /// 7: a term acknowledges nothing before Patroni has written its leader into `/sync` and its timeline into `/history`.
-    pub(crate) is_term_settled_first: bool,
+    /// 7: a term acknowledges nothing before it is settled.
+    pub(crate) settled: Settled,
     /// 8: who is behind the known timeline is no candidate (Patroni's `check_timeline`).
     pub(crate) are_timelines_compared: bool,
 }
@@ -67,7 +67,7 @@ impl Rules {
             quiet: Quiet::WhileTermIsYoung,
             is_warning_heeded: true,
             guard: Guard::None,
-            is_term_settled_first: true,
+            settled: Settled::InHistoryAndSync,
             are_timelines_compared: true,
         }
     }
@@ -79,6 +79,17 @@ impl Rules {
             ..Self::without_guard()
         }
     }
+}
+
+/// What makes a term settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Nothing: it may acknowledge at once.
+    AtOnce,
+    /// Patroni has written its timeline into `/history`.
+    InHistory,
+    /// And its leader into `/sync`.
+    InHistoryAndSync,
 }
 
 /// How long a Patroni may act on what it saw before it stalled, hung or froze.
