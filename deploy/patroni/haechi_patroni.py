@@ -20,7 +20,7 @@ from patroni.version import __version__
 VERSION = "4.1."
 
 # The longest pause, and how often the server is looked at while it stops, in seconds.
-PAUSE_MAX_S = 0.1
+PAUSE_MAX_S = 0.02
 
 
 def shorten_pauses() -> None:

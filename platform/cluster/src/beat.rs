@@ -159,14 +159,14 @@ async fn make(joined: &Joined, moves: Vec<Move>) -> Result<(), StoreError> {
     }
     let expires_at = joined.now() + LEASE_LIFE;
     let write = async move |tx: &mut Tx<'_>| {
-        let mut moved = Vec::new();
+        let mut moved = BTreeMap::new();
         for step in &moves {
             let row = LeaseRow {
                 owner: step.to,
                 expires_at,
             };
             if store::move_lease(tx, &step.name, step.seen, row).await? {
-                moved.push((step.name.clone(), row));
+                moved.insert(step.name.clone(), row);
             }
         }
         Ok::<_, StoreError>(moved)
@@ -176,8 +176,8 @@ async fn make(joined: &Joined, moves: Vec<Move>) -> Result<(), StoreError> {
         tracing::info!(name, to = %row.owner, "a lease was moved");
     }
     if !moved.is_empty() {
+        joined.hints.publish(LEASES, &moved);
         joined.leases.write().rows.extend(moved);
-        joined.hints.publish(LEASES, &());
     }
     Ok(())
 }

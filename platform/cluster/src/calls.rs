@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::StatusCode;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::joined::Joined;
 use crate::node::NodeId;
 
-/// How long the answer to a call may take; then the caller does without.
-pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// How long the answer to a call may take; then the caller does without. A node that is lost is known after a second;
+/// one that speaks and does not answer waits for a primary, which asking elsewhere would not bring, and says so itself
+/// when its patience with the store ends.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(12);
 
 /// Largest body of a call, in bytes: 256 events of the largest size, and room to spare.
 pub(crate) const CALL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The status that says [`CallRefused::NotMine`].
+pub(crate) const NOT_MINE: StatusCode = StatusCode::CONFLICT;
 
 /// Why a node did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -36,9 +42,18 @@ pub(crate) enum CallFailed {
     #[error("no answer in {} ms", ANSWER_WAIT.as_millis())]
     NoAnswer,
     #[error("the node refused with {0}")]
-    Refused(reqwest::StatusCode),
+    Refused(StatusCode),
+    #[error("its answer makes no sense: {0}")]
+    NoSense(String),
     #[error(transparent)]
     Http(#[from] reqwest::Error),
+}
+
+impl CallFailed {
+    /// Whether the node said that it is not the one who does this.
+    pub(crate) fn is_not_mine(&self) -> bool {
+        matches!(self, Self::Refused(NOT_MINE))
+    }
 }
 
 impl Joined {

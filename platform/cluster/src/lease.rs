@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use haechi_base::Time;
+use serde::{Deserialize, Serialize};
 
 use crate::node::NodeId;
 
 /// How long a lease lasts unless it is renewed; it is renewed with every beat.
 pub(crate) const LEASE_LIFE: Duration = Duration::from_secs(3);
+
+/// A lease unrenewed for so long has missed a beat. With an owner that is silent too, who should take it does so.
+const MISSED_BEAT: Duration = Duration::from_millis(1500);
 
 /// How long an expired lease waits for the node that should take it, before any other does.
 const WAIT_FOR_HEIR: Duration = Duration::from_secs(2);
@@ -20,7 +24,7 @@ const WAIT_FOR_HEIR: Duration = Duration::from_secs(2);
 const WAIT_FOR_OWNER: Duration = Duration::from_secs(10);
 
 /// A lease as it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LeaseRow {
     pub(crate) owner: NodeId,
     pub(crate) expires_at: Time,
@@ -105,14 +109,18 @@ impl Outlook<'_> {
         let Some(row) = seen else {
             return is_candidate && heir == Some(self.here);
         };
-        if !is_candidate || row.expires_at > self.now {
+        if !is_candidate {
             return false;
         }
-        let expired_for = self.now.since(row.expires_at);
-        if self.is_candidate(row.owner) {
-            return expired_for > WAIT_FOR_OWNER;
-        }
-        heir == Some(self.here) || expired_for > WAIT_FOR_HEIR
+        let unrenewed_for = (self.now + LEASE_LIFE).since(row.expires_at);
+        let patience = if self.is_candidate(row.owner) {
+            LEASE_LIFE + WAIT_FOR_OWNER
+        } else if heir == Some(self.here) {
+            MISSED_BEAT
+        } else {
+            LEASE_LIFE + WAIT_FOR_HEIR
+        };
+        unrenewed_for > patience
     }
 
     fn is_candidate(&self, node: NodeId) -> bool {

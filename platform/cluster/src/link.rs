@@ -1,5 +1,6 @@
 //! The link to one peer: its stream of hints, which also tells that it lives, and its clock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::clock_check::Reading;
 use crate::hints::{GAP, HELLO, Hello, LEASES, LEAVING, LINE_BYTES_MAX, Line};
 use crate::joined::Joined;
+use crate::lease::LeaseRow;
 use crate::node::{BEAT, Node};
 
 /// How often a peer is told that we live, when there is nothing else to tell.
@@ -156,7 +158,13 @@ fn take_line(
             joined.look.notify_one();
         }
         GAP => joined.hints.tell_of_gap(),
-        LEASES => joined.look.notify_one(),
+        LEASES => {
+            // Taken up at once: whoever asks the former owner is sent away, and would do the work beside the new one.
+            let moved: BTreeMap<String, LeaseRow> =
+                serde_json::from_str(line.payload.get()).map_err(no_hint)?;
+            joined.leases.write().rows.extend(moved);
+            joined.look.notify_one();
+        }
         LEAVING => {
             link.is_leaving.send_replace(true);
             joined.look.notify_one();

@@ -15,12 +15,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Cluster;
-use crate::calls::CallRefused;
+use crate::calls::{CallFailed, CallRefused};
 use crate::joined::Joined;
 use crate::node::NodeId;
 
 /// For how long an owner that gave no answer is not asked again.
 const SHUNNED_FOR: Duration = Duration::from_secs(1);
+
+/// How many owners are asked to make a batch: the one that is known, and the one that is known when it says no.
+const OWNERS_ASKED_MAX: usize = 2;
 
 /// One lease, as this node sees it. Cheap to clone.
 #[derive(Clone)]
@@ -72,11 +75,14 @@ impl Lease {
         joined.living_peer(owner).map(|_| owner)
     }
 
-    /// Does without the owner for a moment, and looks again who it is.
-    fn shun(&self) {
+    /// Looks again who the owner is. One that gave no answer is done without for a moment; one that says it is not
+    /// the owner any more has told another, who is known in a moment.
+    fn doubt(&self, reason: &CallFailed) {
         let Some(joined) = &self.joined else { return };
-        let until = joined.now() + SHUNNED_FOR;
-        joined.leases.write().shunned.insert(self.name.to_string(), until);
+        if !reason.is_not_mine() {
+            let until = joined.now() + SHUNNED_FOR;
+            joined.leases.write().shunned.insert(self.name.to_string(), until);
+        }
         joined.look.notify_one();
     }
 }
@@ -199,13 +205,14 @@ where
     Request: Serialize + Send + Sync + 'static,
     Answer: DeserializeOwned + Send + 'static,
 {
-    if let Some(owner) = lease.elsewhere() {
+    for _ in 0..OWNERS_ASKED_MAX {
+        let Some(owner) = lease.elsewhere() else { break };
         match ask_owner(&joined, &lease, owner, &requests).await {
             Ok(answers) => return answers,
             Err(reason) => {
                 metrics::counter!("cluster_batches_not_handed_over").increment(1);
-                tracing::debug!(%owner, name = %lease.name, reason, "a batch is made here instead");
-                lease.shun();
+                tracing::debug!(%owner, name = %lease.name, %reason, "a batch was not taken");
+                lease.doubt(&reason);
             }
         }
     }
@@ -217,14 +224,15 @@ async fn ask_owner<Request: Serialize, Answer: DeserializeOwned>(
     lease: &Lease,
     owner: NodeId,
     requests: &[Request],
-) -> Result<Vec<Result<Answer, StoreError>>, String> {
-    let body = serde_json::to_vec(requests).map_err(|error| error.to_string())?;
-    let answered = joined.call(owner, &lease.name, body).await;
-    let bytes = answered.map_err(|error| error.to_string())?;
-    let answers: Vec<Result<Answer, StoreError>> =
-        serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+) -> Result<Vec<Result<Answer, StoreError>>, CallFailed> {
+    let no_sense = |error: serde_json::Error| CallFailed::NoSense(error.to_string());
+    let body = serde_json::to_vec(requests).map_err(no_sense)?;
+    let bytes = joined.call(owner, &lease.name, body).await?;
+    let answers: Vec<Result<Answer, StoreError>> = serde_json::from_slice(&bytes).map_err(no_sense)?;
     if answers.len() != requests.len() {
-        return Err("another number of answers than of requests".to_owned());
+        return Err(CallFailed::NoSense(
+            "another number of answers than of requests".to_owned(),
+        ));
     }
     Ok(answers)
 }

@@ -18,7 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::calls::{CALL_BYTES_MAX, CallRefused};
+use crate::calls::{CALL_BYTES_MAX, CallRefused, NOT_MINE};
 use crate::hints::{GAP, HELLO, Hello, line};
 use crate::joined::Joined;
 use crate::link::{HEARTBEAT, ToldTime};
@@ -138,7 +138,7 @@ async fn answer_call(
     };
     match handler(body).await {
         Ok(answer) => answer.into_response(),
-        Err(CallRefused::NotMine) => StatusCode::CONFLICT.into_response(),
+        Err(CallRefused::NotMine) => NOT_MINE.into_response(),
         Err(CallRefused::NotUnderstood) => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
     }
 }

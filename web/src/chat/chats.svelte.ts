@@ -69,7 +69,8 @@ class Chats {
 
   #read(changed: ReadonlySet<string>): void {
     const { client } = connection;
-    if (!client || !connection.ready) return;
+    // The list that is shown is newer than what the client kept from the last visit.
+    if (!client || !connection.ready || (this.loaded && !connection.live)) return;
     const rows = new Map(this.loaded ? this.rows.map((row) => [row.roomId, row]) : []);
     // The first time everything is read, so that chats left on another device go from the cached list.
     const all = changed.has('') ? client.getRooms().map((room) => room.roomId) : changed;

@@ -28,6 +28,8 @@ class ChatConnection {
   client = $state.raw<MatrixClient | null>(null);
   /** The first sync (or the one kept from the last visit) is in. */
   ready = $state(false);
+  /** A sync of this visit is in. The library keeps one for the next visit only every few minutes, so without this ours is newer. */
+  live = $state(false);
   #listeners = new Set<Listener>();
   #eventListeners = new Set<(event: MatrixEvent, room: Room) => void>();
   #changed = new Set<string>();
@@ -60,6 +62,7 @@ class ChatConnection {
     const client = this.client;
     this.client = null;
     this.ready = false;
+    this.live = false;
     client?.stopClient();
     await client?.clearStores().catch(() => undefined);
   }
@@ -95,9 +98,10 @@ class ChatConnection {
 
   #listen(sdk: typeof import('matrix-js-sdk'), client: MatrixClient): void {
     const touch = (room: Room | undefined) => room && this.#touch(room.roomId);
-    client.on(sdk.ClientEvent.Sync, (state) => {
-      if (this.ready || (state !== 'PREPARED' && state !== 'SYNCING')) return;
+    client.on(sdk.ClientEvent.Sync, (state, _before, data) => {
+      if (this.live || (state !== 'PREPARED' && state !== 'SYNCING')) return;
       this.ready = true;
+      this.live = !data?.fromCache;
       for (const room of client.getRooms()) this.#touch(room.roomId);
       this.#touch('');
     });
@@ -105,7 +109,7 @@ class ChatConnection {
     client.on(sdk.ClientEvent.DeleteRoom, (roomId) => this.#touch(roomId));
     client.on(sdk.RoomEvent.Timeline, (event, room, toStart, _removed, data) => {
       touch(room);
-      if (!room || toStart || !data.liveEvent || !this.ready) return;
+      if (!room || toStart || !data.liveEvent || !this.live) return;
       for (const listener of this.#eventListeners) listener(event, room);
     });
     client.on(sdk.RoomEvent.Receipt, (_event, room) => touch(room));

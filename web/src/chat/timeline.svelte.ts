@@ -25,6 +25,7 @@ export class Timeline {
   hasOlder = $state(false);
   /** The server's messages and, after them, what is still on its way. */
   messages = $derived.by(() => [...this.events, ...this.#onTheWay()]);
+  #fromCache = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stop: () => void;
 
@@ -33,7 +34,7 @@ export class Timeline {
       if (changed.has(roomId) || changed.has('')) this.#read();
     });
     this.#read();
-    if (!this.loaded) void this.#readCached();
+    if (!connection.live) void this.#readCached();
   }
 
   close(): void {
@@ -72,7 +73,7 @@ export class Timeline {
 
   #read(): void {
     const room = this.#room();
-    if (!room) return;
+    if (!room || this.#isNewer()) return;
     this.events = messagesOf(room, session.userId);
     this.members = membersOf(room);
     this.typing = typingIn(room, session.userId);
@@ -87,10 +88,16 @@ export class Timeline {
 
   async #readCached(): Promise<void> {
     const cached = await readCache<{ events: Message[]; members: Member[] }>(`chat ${this.roomId}`);
-    if (!cached || this.loaded) return;
+    if (!cached || connection.live) return;
     this.events = cached.events;
     this.members = cached.members;
+    this.#fromCache = true;
     this.loaded = true;
+  }
+
+  /** What is shown comes from our cache, and the client has but what it kept before that: messages would go and come back. */
+  #isNewer(): boolean {
+    return this.#fromCache && !connection.live;
   }
 
   #cache(): void {

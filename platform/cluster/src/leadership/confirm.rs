@@ -15,7 +15,7 @@ use crate::{Etcd, EtcdError};
 const CONFIRM_WAIT: Duration = Duration::from_secs(5);
 
 /// How often etcd is asked again while a new term settles.
-pub(super) const SETTLING_LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const SETTLING_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A commit that waits to be confirmed.
 pub(super) struct Confirmation {

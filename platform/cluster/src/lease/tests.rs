@@ -87,11 +87,21 @@ fn the_primarys_site_holds_them_all_when_it_has_a_node() {
 }
 
 #[test]
-fn a_lease_is_taken_only_when_it_has_expired_and_its_owner_is_silent() {
+fn a_lease_is_taken_only_when_it_missed_a_beat_and_its_owner_is_silent() {
     let two = candidates(&[(1, ""), (2, "")]);
     let one = candidates(&[(1, "")]);
-    let lasting = rows(&[("a", 2, 101), ("b", 2, 101), ("c", 2, 101), ("d", 2, 101)]);
-    assert_eq!(moves(1, &one, &lasting, None, true), [], "silent, not expired");
+    let renewed = rows(&[("a", 2, 102), ("b", 2, 102), ("c", 2, 102), ("d", 2, 102)]);
+    assert_eq!(
+        moves(1, &one, &renewed, None, true),
+        [],
+        "silent, renewed a second ago"
+    );
+    let missed = rows(&[("a", 2, 101), ("b", 2, 101), ("c", 2, 101), ("d", 2, 101)]);
+    assert_eq!(
+        moves(1, &one, &missed, None, true),
+        taken(1, &["a", "b", "c", "d"])
+    );
+    assert_eq!(moves(1, &two, &missed, None, true), [], "it speaks");
     let expired = rows(&[("a", 2, 99), ("b", 2, 99), ("c", 2, 99), ("d", 2, 99)]);
     assert_eq!(moves(1, &two, &expired, None, true), [], "expired, not silent");
     assert_eq!(

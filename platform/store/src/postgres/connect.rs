@@ -59,7 +59,7 @@ pub(super) fn pool(
     warnings: &Warnings,
 ) -> Result<Pool, StoreError> {
     let mut config = prepared(url, target, APPLICATION);
-    give_up_idle_transactions(&mut config);
+    suit_transactions(&mut config);
     let manager_config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -103,16 +103,20 @@ pub(crate) async fn connect_any(
     Ok(client)
 }
 
-/// Has the server end a transaction that is left open: a node that was frozen or cut off in the middle of one would
-/// keep its rows locked.
-fn give_up_idle_transactions(config: &mut Config) {
-    let limit = format!(
-        "-c idle_in_transaction_session_timeout={}",
+/// The server's settings for transactions of the pools.
+///
+/// It ends one that is left open: a node that was frozen or cut off in the middle of one would keep its rows locked.
+/// And it finds rows by index even in a table of five: a serializable transaction that reads a table from end to end
+/// conflicts with whoever writes anywhere in it (PostgreSQL's documentation, 13.2.3). What has no index is still read
+/// from end to end; its cost is then so high that it would be compiled, which takes longer than it saves.
+fn suit_transactions(config: &mut Config) {
+    let settings = format!(
+        "-c idle_in_transaction_session_timeout={} -c enable_seqscan=off -c jit=off",
         IDLE_IN_TRANSACTION_MAX.as_millis()
     );
     let options = match config.get_options() {
-        Some(options) => format!("{options} {limit}"),
-        None => limit,
+        Some(options) => format!("{settings} {options}"),
+        None => settings,
     };
     config.options(&options);
 }

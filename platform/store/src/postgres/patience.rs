@@ -1,5 +1,6 @@
 //! Trying again: with growing pauses that are spread at random, for a stated time by the clock.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -7,6 +8,16 @@ use tokio::time::Instant;
 
 use crate::StoreError;
 use crate::error::Failure;
+
+/// A transaction that took this long is logged.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The shortest and the longest pause after a conflict: whoever was first is done in a moment.
+const CONFLICT_PAUSE_MS: RangeInclusive<u64> = 2..=50;
+
+/// The shortest and the longest pause after a server was lost: each attempt at a new connection costs it a process,
+/// also one that is about to stop, or to lead.
+const LOST_PAUSE_MS: RangeInclusive<u64> = 30..=250;
 
 /// Why one attempt brought no result.
 pub(super) enum Attempt<E> {
@@ -22,19 +33,20 @@ pub(super) async fn until_done<T, E: From<StoreError>>(
     patience: Duration,
     attempt: impl AsyncFn() -> Result<T, Attempt<E>>,
 ) -> Result<T, E> {
-    let mut pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(2))
-        .with_max_delay(Duration::from_millis(250))
-        .without_max_times()
-        .with_jitter()
-        .build();
-    let end = Instant::now() + patience;
+    let mut conflict_pauses = pauses(CONFLICT_PAUSE_MS);
+    let mut lost_pauses = pauses(LOST_PAUSE_MS);
+    let begun = Instant::now();
+    let end = begun + patience;
     let mut attempts = 0_u32;
     let mut unknown = None;
+    let mut last = None;
     loop {
         attempts = attempts.saturating_add(1);
         let failure = match attempt().await {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                note_slow(begun.elapsed(), attempts, last.as_ref());
+                return Ok(value);
+            }
             Err(Attempt::Refused(error)) => return Err(error),
             Err(Attempt::Failed(failure)) => failure,
         };
@@ -42,6 +54,10 @@ pub(super) async fn until_done<T, E: From<StoreError>>(
         if let Failure::Unknown(reason) = &failure {
             unknown = Some(reason.clone());
         }
+        let pauses = match &failure {
+            Failure::Conflict => &mut conflict_pauses,
+            _ => &mut lost_pauses,
+        };
         let pause = pauses.next().unwrap_or_default();
         if Instant::now() + pause >= end {
             let error = match (unknown, failure) {
@@ -51,6 +67,25 @@ pub(super) async fn until_done<T, E: From<StoreError>>(
             };
             return Err(error.into());
         }
+        last = Some(failure);
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Growing pauses, each up to as much again at random.
+fn pauses(pause_ms: RangeInclusive<u64>) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(*pause_ms.start()))
+        .with_max_delay(Duration::from_millis(*pause_ms.end()))
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+/// Tells the operator of a transaction that took long, and of what held it up last.
+fn note_slow(took: Duration, attempts: u32, last: Option<&Failure>) {
+    if took >= SLOW {
+        let took_ms = took.as_millis();
+        tracing::info!(took_ms, attempts, ?last, "a transaction took long");
     }
 }
