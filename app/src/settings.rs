@@ -2,16 +2,17 @@
 
 mod alike;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use http::Uri;
 use serde::Deserialize;
 
 /// Where a node listens when nothing is said.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
 
 /// The name in user ids when nothing is said.
 const SERVER_NAME_DEFAULT: &str = "localhost";
@@ -57,7 +58,8 @@ pub(crate) struct Settings {
     master_key_file: Option<PathBuf>,
 
     /// How one-time codes reach phones: the URL of a service that sends them, or "development", which shows them
-    /// to whoever asks [default: development, on a loopback address only]
+    /// to whoever asks [default: development, where only this machine reaches it: on a loopback address, without a
+    /// proxy, and with no other public-url]
     #[arg(long, env = "HAECHI_CODE_GATEWAY", value_name = "URL")]
     code_gateway: Option<String>,
 
@@ -213,13 +215,20 @@ impl Settings {
         match self.code_gateway.as_deref() {
             Some(DEVELOPMENT) => Ok(CodeGatewaySetting::Development),
             Some(url) => Ok(CodeGatewaySetting::Webhook(url.to_owned())),
-            None if self.listen().ip().is_loopback() => Ok(CodeGatewaySetting::Development),
+            None if self.is_for_this_machine_only() => Ok(CodeGatewaySetting::Development),
             None => bail!(
-                "code-gateway is needed on {}, which others can reach: the URL of a service that sends codes to \
-                 phones, or \"development\" to show every code to whoever asks for it",
+                "code-gateway is needed on {}, which others can reach, by a proxy or directly: the URL of a service \
+                 that sends codes to phones, or \"development\" to show every code to whoever asks for it",
                 self.listen()
             ),
         }
+    }
+
+    /// Whether nobody elsewhere is meant to reach the program.
+    fn is_for_this_machine_only(&self) -> bool {
+        let named = self.public_url.as_deref().map(|url| url.parse::<Uri>());
+        let is_named_elsewhere = named.is_some_and(|uri| !uri.is_ok_and(|uri| is_this_machine(&uri)));
+        self.listen().ip().is_loopback() && !self.behind_proxy && !is_named_elsewhere
     }
 
     pub(crate) fn country(&self) -> Option<&str> {
@@ -276,6 +285,11 @@ impl Settings {
     pub(crate) const fn log_json(&self) -> bool {
         self.log_json
     }
+}
+
+fn is_this_machine(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -337,6 +351,23 @@ mod tests {
             ..Settings::default()
         };
         assert!(open.code_gateway().is_err());
+        let behind_proxy = Settings {
+            behind_proxy: true,
+            ..Settings::default()
+        };
+        assert!(behind_proxy.code_gateway().is_err());
+        let named = |url: &str| Settings {
+            public_url: Some(url.to_owned()),
+            ..Settings::default()
+        };
+        assert!(named("https://haechi.example").code_gateway().is_err());
+        for url in [
+            "http://localhost:8480",
+            "http://127.0.1.1:8480",
+            "http://[::1]:8480",
+        ] {
+            assert!(named(url).code_gateway().is_ok(), "{url}");
+        }
         assert_eq!(
             Settings::default().code_gateway().unwrap(),
             CodeGatewaySetting::Development

@@ -141,7 +141,6 @@ impl Load {
             marks: shared.marks(),
             ended_us: shared.stopped_at_us(),
             administrator: self.administrator,
-            top_up: pay::TOP_UP_AMOUNT,
             chat,
             receivers: self.receivers.join_all().await,
             pay: self.pay.join_all().await,

@@ -80,7 +80,7 @@ impl Processes {
             .process_group(0);
         let child = entered
             .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+            .with_context(|| format!("cannot start {}", words(command)))?;
         self.children.push((name.to_owned(), child));
         Ok(())
     }
@@ -221,6 +221,13 @@ impl Processes {
     }
 }
 
+/// A program and its arguments, for errors. Not its environment, as `Debug` has it: the master key stands there.
+pub(crate) fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+    words.join(" ")
+}
+
 /// Sends a signal to one process.
 pub(crate) fn signal(process: Pid, signal: Signal) -> Result<()> {
     kill_process(process, signal).context("cannot send a signal")
@@ -264,6 +271,15 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_command_is_told_without_its_environment() {
+        let mut command = Command::new("haechi");
+        command
+            .args(["migrate", "--json"])
+            .env("HAECHI_MASTER_KEY", "secret");
+        assert_eq!(words(&command), "haechi migrate --json");
+    }
 
     /// Both ways of striking a site that this machine has.
     fn ways(folder: &Path) -> Vec<(Processes, Option<PathBuf>)> {

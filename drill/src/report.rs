@@ -291,6 +291,12 @@ impl Report {
             rounds,
         }
     }
+
+    /// Fails the drill by what ended it early; what was measured until then stays.
+    pub(crate) fn fail(&mut self, failure: String) {
+        self.failures.push(failure);
+        self.passed = false;
+    }
 }
 
 /// Each word once, in the order in which they came.
@@ -399,6 +405,16 @@ pub(crate) mod tests {
         assert!(!report(vec![round(1, 3_001)], Some(3_000)).passed);
         assert!(report(vec![round(1, 3_000)], Some(3_000)).passed);
         assert!(!report(Vec::new(), None).passed);
+    }
+
+    #[test]
+    fn a_drill_that_ended_early_fails_and_keeps_its_rounds() {
+        let mut report = report(vec![round(1, 900)], None);
+        assert!(report.passed);
+        report.fail("round 2 (burn): no site answers".to_owned());
+        assert!(!report.passed);
+        assert_eq!(report.failures, ["round 2 (burn): no site answers"]);
+        assert_eq!((report.acknowledged, report.rounds.len()), (100, 1));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use parking_lot::Mutex;
+use rand::SeedableRng as _;
 
 use crate::etcd;
 use crate::fault::{Chance, Fault, FaultKind};
@@ -91,24 +92,53 @@ impl DrillOptions {
 /// Runs a drill, shows it live on standard error, and reports.
 ///
 /// # Errors
-/// The sites do not start, or one does not rejoin by itself in time. Lost writes are no error: the report tells them.
+/// The sites do not start, or the first round does not come to its end: one does not rejoin by itself in time. A later
+/// round that does not is a failure in the report, which keeps the rounds before it. Lost writes are no error: the
+/// report tells them.
 pub async fn run(options: &DrillOptions) -> Result<Report> {
     let names: Vec<String> = crate::site::SITES
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
+    // Asked first: nothing may fail between the last round and the report.
+    let versions = versions()?;
     let view = View::new(&names);
-    let rounds = run_rounds(options, &view).await;
+    let measured = run_rounds(options, &view).await;
     view.finish();
-    Ok(Report::new(
-        rounds?,
-        options.clients,
-        versions()?,
-        options.max_stall_ms,
-    ))
+    let measured = measured?;
+    let mut report = Report::new(measured.rounds, options.clients, versions, options.max_stall_ms);
+    if let Some(error) = measured.ended_by {
+        report.fail(format!("{error:#}"));
+    }
+    Ok(report)
 }
 
-async fn run_rounds(options: &DrillOptions, view: &View) -> Result<Vec<Round>> {
+/// What was measured.
+#[derive(Debug, Default)]
+struct Measured {
+    /// The rounds that came to their end.
+    rounds: Vec<Round>,
+    /// What ended the drill early.
+    ended_by: Option<Error>,
+}
+
+impl Measured {
+    /// Takes in what came of the next round, and answers whether another may follow. An hour's rounds are not thrown
+    /// away for one that fails.
+    ///
+    /// # Errors
+    /// The round failed, and none came before it.
+    fn add(&mut self, round: Result<Round>) -> Result<bool> {
+        match round {
+            Ok(round) => self.rounds.push(round),
+            Err(error) if self.rounds.is_empty() => return Err(error),
+            Err(error) => self.ended_by = Some(error),
+        }
+        Ok(self.ended_by.is_none())
+    }
+}
+
+async fn run_rounds(options: &DrillOptions, view: &View) -> Result<Measured> {
     view.phase(
         None,
         "starting four sites: etcd, PostgreSQL under Patroni, a node",
@@ -119,27 +149,24 @@ async fn run_rounds(options: &DrillOptions, view: &View) -> Result<Vec<Round>> {
         ..options.sites.clone()
     };
     let mut sites = Sites::start(&sites).await?;
-    let mut chance = Chance::new(options.seed);
-    let mut rounds = Vec::new();
-    for _ in 0..options.repeat {
-        for fault in &options.faults {
-            let number = u32::try_from(rounds.len() + 1)?;
-            if !options.is_hasty {
-                view.phase(None, "waiting until the nodes may vote on a silent site again");
-                sites.wait_until_votes_count().await?;
-            }
-            let round = Drilled {
-                options,
-                view,
-                sites: &mut sites,
-                fault,
-                number,
-            };
-            let round = round.run(&mut chance).await;
-            rounds.push(round.with_context(|| format!("round {number} ({})", fault.kind.name()))?);
+    let mut chance = Chance::seed_from_u64(options.seed);
+    let mut measured = Measured::default();
+    let faults = (0..options.repeat).flat_map(|_| &options.faults);
+    for (number, fault) in (1_u32..).zip(faults) {
+        let round = Drilled {
+            options,
+            view,
+            sites: &mut sites,
+            fault,
+            number,
+        };
+        let round = round.run(&mut chance).await;
+        let round = round.with_context(|| format!("round {number} ({})", fault.kind.name()));
+        if !measured.add(round)? {
+            break;
         }
     }
-    Ok(rounds)
+    Ok(measured)
 }
 
 /// One round.
@@ -153,6 +180,11 @@ struct Drilled<'a> {
 
 impl Drilled<'_> {
     async fn run(mut self, chance: &mut Chance) -> Result<Round> {
+        if !self.options.is_hasty {
+            self.view
+                .phase(None, "waiting until the nodes may vote on a silent site again");
+            self.sites.wait_until_votes_count().await?;
+        }
         let places = self.sites.places.clone();
         let addresses = self.sites.addresses();
         self.view.phase(Some(Phase::WarmUp), "people sign up and begin");
@@ -381,4 +413,28 @@ fn versions() -> Result<BTreeMap<String, String>> {
         );
     }
     Ok(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_round_that_fails_ends_the_drill_and_keeps_those_before_it() {
+        let mut measured = Measured::default();
+        assert!(measured.add(Ok(Round::default())).unwrap());
+        assert!(!measured.add(Err(anyhow!("pangyo did not rejoin"))).unwrap());
+        assert_eq!(measured.rounds.len(), 1);
+        assert_eq!(measured.ended_by.unwrap().to_string(), "pangyo did not rejoin");
+    }
+
+    #[test]
+    fn a_drill_whose_first_round_fails_is_an_error() {
+        let failed = Measured::default().add(Err(anyhow!("no site answers")));
+        assert_eq!(failed.unwrap_err().to_string(), "no site answers");
+    }
 }

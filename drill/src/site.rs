@@ -13,7 +13,7 @@ use crate::install::{Programs, is_root};
 use crate::load::SiteAddress;
 use crate::network::Network;
 use crate::patroni;
-use crate::processes::Processes;
+use crate::processes::{Processes, words};
 
 /// The sites and the share of the people each serves, in percent. The first is the largest.
 pub(crate) const SITES: [(&str, u32); 4] = [("pangyo", 40), ("gasan", 20), ("sejong", 20), ("busan", 20)];
@@ -367,7 +367,7 @@ impl Site {
 const PROGRAM_DURATION_MAX: Duration = Duration::from_secs(60);
 
 async fn run_quietly(command: &Command) -> Result<()> {
-    let name = format!("{command:?}");
+    let name = words(command);
     let mut running = tokio::process::Command::new(command.get_program());
     running.args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -82,6 +82,11 @@ async fn a_server_runs_on_a_restored_backup() -> Result<()> {
     other_key.env("HAECHI_MASTER_KEY", OTHER_KEY);
     let reason = refusal(&mut other_key).await?;
     ensure!(reason.contains("--another-key"), "{reason}");
+    let old_log = folder.path().join("restored.sqlite-wal");
+    fs::write(&old_log, "what a crash left")?;
+    let reason = refusal(&mut restore(&made[0], &url)).await?;
+    ensure!(reason.contains("-wal is there already"), "{reason}");
+    fs::remove_file(&old_log)?;
     succeed(&mut restore(&made[0], &url)).await?;
     let reason = refusal(&mut restore(&made[0], &url)).await?;
     ensure!(reason.contains("is there already"), "{reason}");

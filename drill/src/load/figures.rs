@@ -37,17 +37,6 @@ pub struct Stalls {
 }
 
 impl Stalls {
-    /// The gap of a service.
-    #[must_use]
-    pub const fn of(&self, service: Service) -> Option<u64> {
-        match service {
-            Service::Chat => self.chat,
-            Service::Pay => self.pay,
-            Service::SignIn => self.sign_in,
-            Service::Media => self.media,
-        }
-    }
-
     /// One figure of each.
     pub(crate) fn each(mut figure: impl FnMut(Option<Service>) -> Option<u64>) -> Self {
         Self {
@@ -169,10 +158,11 @@ impl Figures {
             .unwrap_or_default();
         let struck_us = began(Phase::Struck).unwrap_or(steady_us);
         let all = acknowledged(record, None);
-        let stall = longest_gap(&all, struck_us, record.ended_us);
+        let given_back_us = began(Phase::Restored).unwrap_or(record.ended_us);
+        // A later gap, while the site comes back, says nothing of what the others carried without it.
+        let stall = longest_gap(&all, struck_us, given_back_us);
         let steady_per_s = began(Phase::Struck).and_then(|until_us| per_s(&all, steady_us, until_us));
         let survivors_us = stall.map(|stall| stall.ends_us.max(struck_us) + micros(RECOVERY));
-        let given_back_us = began(Phase::Restored).unwrap_or(record.ended_us);
         let struck_per_s = began(Phase::Struck)
             .and(survivors_us)
             .and_then(|from_us| per_s(&all, from_us, given_back_us));
@@ -234,21 +224,12 @@ fn gaps(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     })
 }
 
-/// The longest that one write took until it was acknowledged or refused, of those that ended in a span. What was neither
-/// waited until the load ended.
+/// The longest that one write took until it was acknowledged, refused or given up, of those that ended in a span.
 fn worst_writes(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     Stalls::each(|service| {
         writes(record, service)
-            .map(|sent| {
-                (
-                    sent.first_sent_us,
-                    sent.acknowledged_us
-                        .or(sent.refused_us)
-                        .unwrap_or(record.ended_us),
-                )
-            })
-            .filter(|(_, ended_us)| (from_us..until_us).contains(ended_us))
-            .map(|(begun_us, ended_us)| ms(ended_us.saturating_sub(begun_us)))
+            .filter(|sent| (from_us..until_us).contains(&sent.ended_us))
+            .map(|sent| ms(sent.ended_us.saturating_sub(sent.first_sent_us)))
             .max()
     })
 }
@@ -351,6 +332,9 @@ mod tests {
         assert_eq!(percentile(&[], 0.50), None);
     }
 
+    /// When what is never acknowledged is given up: 4 s after the load ended.
+    const GIVEN_UP_US: u64 = 34_000_000;
+
     fn sent(number: u32, first_sent_us: u64, acknowledged_us: Option<u64>) -> Sent {
         Sent {
             number,
@@ -358,9 +342,8 @@ mod tests {
             acknowledged_us,
             id: format!("${number}").into(),
             site: 0,
-            attempts: 1,
             is_written: true,
-            refused_us: None,
+            ended_us: acknowledged_us.unwrap_or(GIVEN_UP_US),
         }
     }
 
@@ -414,10 +397,24 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_is_never_acknowledged_is_the_worst() {
+    fn a_gap_after_the_site_was_given_back_does_not_hide_what_the_others_carried() {
+        let mut record = struck();
+        record.marks.push((Phase::Restored, 20_000_000));
+        record.chat[0].sent.retain(|sent| {
+            sent.acknowledged_us
+                .is_some_and(|at_us| !(22_000_000..28_000_000).contains(&at_us))
+        });
+        let figures = Figures::of(&record);
+        assert_eq!(figures.write_stall_ms.overall, Some(6_020));
+        assert_eq!(figures.struck_per_s, Some(50.0));
+        assert_eq!(figures.capacity_left, Some(0.5));
+    }
+
+    #[test]
+    fn a_write_that_is_never_acknowledged_is_the_worst_and_ends_when_it_is_given_up() {
         let mut record = struck();
         record.chat[0].sent.push(sent(9_999, 12_000_000, None));
-        assert_eq!(Figures::of(&record).write_worst_ms.chat, Some(18_000));
+        assert_eq!(Figures::of(&record).write_worst_ms.chat, Some(22_000));
     }
 
     #[test]

@@ -17,13 +17,12 @@ pub struct Sent {
     pub id: Box<str>,
     /// The site that acknowledged it, by its place among the addresses.
     pub site: usize,
-    /// How often it was sent.
-    pub attempts: u32,
     /// Whether the acknowledgement was of a write. A sign-in that is refreshed while no primary can be reached is given
     /// another access token under the same refresh token: nothing is written then.
     pub is_written: bool,
-    /// When it was refused for good, in microseconds since the load began.
-    pub refused_us: Option<u64>,
+    /// When it was acknowledged, refused for good or given up, in microseconds since the load began. What was under way
+    /// when the load ended is still tried for a while, so this may be later than [`Record::ended_us`].
+    pub ended_us: u64,
 }
 
 impl Sent {
@@ -47,9 +46,8 @@ impl Sent {
             acknowledged_us: None,
             id: Box::default(),
             site: 0,
-            attempts: 0,
             is_written: true,
-            refused_us: None,
+            ended_us: shared.now_us(),
         };
         match outcome {
             Outcome::Acknowledged(acknowledged) => {
@@ -62,7 +60,7 @@ impl Sent {
                     acknowledged_us: Some(acknowledged.at_us),
                     id: id.into(),
                     site: acknowledged.site,
-                    attempts: acknowledged.attempts,
+                    ended_us: acknowledged.at_us,
                     ..unacknowledged
                 }
             }
@@ -77,10 +75,7 @@ impl Sent {
                 } else {
                     shared.note_refused(words);
                 }
-                Self {
-                    refused_us: Some(shared.now_us()),
-                    ..unacknowledged
-                }
+                unacknowledged
             }
             Outcome::GaveUp => unacknowledged,
         }
@@ -188,8 +183,6 @@ pub struct Record {
     pub ended_us: u64,
     /// The administrator's access token.
     pub administrator: String,
-    /// Won that were given to each payer at first.
-    pub top_up: i64,
     /// Who wrote.
     pub chat: Vec<ChatNotes>,
     /// Who received.
@@ -239,5 +232,21 @@ impl Record {
             .iter()
             .find(|(marked, _)| *marked == phase)
             .map(|(_, at_us)| *at_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_was_given_up_ends_when_that_happened() {
+        let shared = Shared::new(&[]);
+        shared.stop();
+        let before_us = shared.now_us();
+        let sent = Sent::note(&shared, 0, 0, Outcome::GaveUp, |_| None);
+        assert!((before_us..=shared.now_us()).contains(&sent.ended_us));
+        assert!(sent.ended_us >= shared.stopped_at_us());
+        assert_eq!(sent.acknowledged_us, None);
     }
 }

@@ -133,10 +133,6 @@ pub struct Live {
 pub struct SiteLive {
     /// Requests its node answered so far, failures not counted.
     pub answered: u64,
-    /// How long ago it last answered; none when it never did.
-    pub since_answered: Option<Duration>,
     /// The longest it was silent since the strike, while clients asked it.
     pub stall: Duration,
-    /// Whether it says that it is ready.
-    pub is_ready: bool,
 }

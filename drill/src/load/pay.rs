@@ -16,7 +16,7 @@ use super::people::{Person, done, post};
 use super::shared::Shared;
 
 /// What each payer is given at first, in won: more than they can send.
-pub(super) const TOP_UP_AMOUNT: i64 = 10_000_000;
+const TOP_UP_AMOUNT: i64 = 10_000_000;
 
 /// Somebody with money and a neighbour.
 pub(super) struct Payer {

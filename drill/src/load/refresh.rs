@@ -52,7 +52,11 @@ pub(super) async fn refresh_all(mut person: Person, shared: Arc<Shared>, pause: 
             has_failed = true;
             break;
         }
-        let Some(tokens) = tokens else { continue };
+        let Some(tokens) = tokens else {
+            // Answered without tokens, it would be asked again at once, without end.
+            tokio::time::sleep(pause).await;
+            continue;
+        };
         person.token = tokens.access_token;
         if let Some(refresh_token) = tokens.refresh_token {
             person.refresh_token = refresh_token;
@@ -79,4 +83,58 @@ async fn is_known(person: &mut Person, shared: &Shared) -> bool {
         shared.note_signin_failure(|| "a new access token was refused".to_owned());
     }
     !is_refused
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::load::SiteAddress;
+    use crate::load::roamer::Roamer;
+
+    /// Answers so many refreshes without tokens, then ends the load.
+    async fn answer_without_tokens(listener: TcpListener, shared: Arc<Shared>, refreshes: usize) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for number in 1..=refreshes {
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+            }
+            if number == refreshes {
+                shared.stop();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+            stream.write_all(answer).await.unwrap();
+        }
+        // The connection stays open until the client leaves it.
+        while stream.read_u8().await.is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_tokens_is_followed_by_a_pause() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let site = SiteAddress {
+            name: "pangyo".to_owned(),
+            http: listener.local_addr().unwrap(),
+            weight: 1,
+        };
+        let shared = Arc::new(Shared::new(&[site]));
+        tokio::spawn(answer_without_tokens(listener, Arc::clone(&shared), 3));
+        let person = Person {
+            roamer: Roamer::new(Arc::clone(&shared), 0, 0),
+            user_id: String::new(),
+            refresh_token: "token".to_owned(),
+            token: String::new(),
+        };
+        let (begun, pause) = (Instant::now(), Duration::from_millis(30));
+        let notes = refresh_all(person, shared, pause).await;
+        assert_eq!(notes.sent.len(), 3);
+        assert!(begun.elapsed() >= 3 * pause);
+    }
 }

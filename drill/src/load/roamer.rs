@@ -48,8 +48,6 @@ pub(crate) struct Acknowledged {
     /// Which site it was, by its place among the addresses.
     pub(crate) site: usize,
     pub(crate) at_us: u64,
-    /// How often it was sent.
-    pub(crate) attempts: u32,
 }
 
 /// What became of one request to one site.
@@ -127,12 +125,7 @@ impl Roamer {
                 Tried::Answered(answer) if answer.status.is_success() => {
                     self.shared.note_answered(site);
                     let at_us = self.shared.now_us();
-                    return Outcome::Acknowledged(Acknowledged {
-                        answer,
-                        site,
-                        at_us,
-                        attempts,
-                    });
+                    return Outcome::Acknowledged(Acknowledged { answer, site, at_us });
                 }
                 Tried::Answered(answer) if is_passing(answer.status) => {
                     self.shared.unavailable.fetch_add(1, Ordering::Relaxed);

@@ -215,11 +215,10 @@ impl Shared {
     }
 
     pub(crate) fn live(&self) -> Live {
-        let now_us = self.now_us();
-        let since = |at_us: u64| Duration::from_micros(now_us.saturating_sub(at_us));
+        let acknowledged_at_us = self.acknowledged_at_us.load(Ordering::Relaxed);
         Live {
             acknowledged: self.acknowledged.load(Ordering::Relaxed),
-            since_acknowledged: since(self.acknowledged_at_us.load(Ordering::Relaxed)),
+            since_acknowledged: Duration::from_micros(self.now_us().saturating_sub(acknowledged_at_us)),
             reads: self.reads.load(Ordering::Relaxed),
             read_failures: self.read_failures.load(Ordering::Relaxed),
             signin_failures: self.signin_failures.lock().count,
@@ -228,11 +227,7 @@ impl Shared {
                 .iter()
                 .map(|counts| SiteLive {
                     answered: counts.answered.load(Ordering::Relaxed),
-                    since_answered: Some(counts.answered_at_us.load(Ordering::Relaxed))
-                        .filter(|at_us| *at_us > 0)
-                        .map(since),
                     stall: Duration::from_micros(counts.stall_us.load(Ordering::Relaxed)),
-                    is_ready: counts.ready_since_us.load(Ordering::Relaxed) > 0,
                 })
                 .collect(),
         }

@@ -99,8 +99,8 @@ async fn watch(leadership: PatroniLeadership, members: EtcdMembers, settings: De
         }
         let silent_for = watched.answered_at.elapsed();
         leadership.note_primary_silent(silent_for >= READ_ELSEWHERE_AFTER);
-        let votes = settings.votes && term.member != settings.site;
-        if votes && silent_for >= SILENT_AFTER && !watched.is_young() && (settings.may_vote)() {
+        let may_act = settings.votes && term.member != settings.site;
+        if may_act && watched.is_to_be_ended(Instant::now()) && (settings.may_vote)() {
             voter.vote_against(&term).await;
         }
     }
@@ -123,7 +123,9 @@ impl Watched {
         }
     }
 
-    fn is_young(&self) -> bool {
-        self.since.elapsed() < TERM_YOUNG_FOR
+    /// Whether its site has been silent for long enough, and the term is old enough to be touched.
+    fn is_to_be_ended(&self, now: Instant) -> bool {
+        let is_silent = now.duration_since(self.answered_at) >= SILENT_AFTER;
+        is_silent && now.duration_since(self.since) >= TERM_YOUNG_FOR
     }
 }

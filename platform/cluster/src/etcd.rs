@@ -66,11 +66,6 @@ impl Etcd {
         })))
     }
 
-    /// The members' URLs, this site's first.
-    pub fn urls(&self) -> impl Iterator<Item = &str> {
-        self.0.members.iter().map(|(url, _)| url.as_str())
-    }
-
     /// Asks the members one after the other until one answers. What is asked must be harmless when it is done twice.
     ///
     /// # Errors
@@ -83,7 +78,7 @@ impl Etcd {
         let first = self.first();
         let mut failure = EtcdError::Unreachable("no member".to_owned());
         for index in (0..count).map(|step| (first + step) % count) {
-            match self.ask_member(index, ANSWER_WAIT, &question).await {
+            match self.ask_member(index, &question).await {
                 Ok(answer) => {
                     if index != first {
                         *self.0.first.lock() = (index, Instant::now());
@@ -105,7 +100,7 @@ impl Etcd {
     where
         A: Future<Output = Result<T, Error>>,
     {
-        self.ask_member(0, ANSWER_WAIT, &question).await
+        self.ask_member(0, &question).await
     }
 
     /// Asks the member that answers first, for something that lasts: a watch.
@@ -113,17 +108,12 @@ impl Etcd {
         self.0.members[self.first()].1.clone()
     }
 
-    async fn ask_member<T, A>(
-        &self,
-        index: usize,
-        wait: Duration,
-        question: &impl Fn(Client) -> A,
-    ) -> Result<T, EtcdError>
+    async fn ask_member<T, A>(&self, index: usize, question: &impl Fn(Client) -> A) -> Result<T, EtcdError>
     where
         A: Future<Output = Result<T, Error>>,
     {
         let (url, client) = &self.0.members[index];
-        match timeout(wait, question(client.clone())).await {
+        match timeout(ANSWER_WAIT, question(client.clone())).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if is_refusal(&error) => Err(EtcdError::Refused(error.to_string())),
             Ok(Err(error)) => Err(EtcdError::Unreachable(format!("{url}: {error}"))),

@@ -55,6 +55,7 @@ pub(crate) struct Joined {
 pub(crate) struct Peer {
     pub(crate) node: Node,
     pub(crate) seen_at: Option<Time>,
+    pub(crate) met_at: Time,
     pub(crate) link: Arc<Link>,
     pub(crate) task: AbortHandle,
 }
@@ -147,6 +148,7 @@ impl Joined {
         let peer = Peer {
             node,
             seen_at,
+            met_at: self.now(),
             link,
             task: task.abort_handle(),
         };

@@ -140,14 +140,6 @@ where
         }
     }
 
-    /// Has a request done in the next batch of this node, whoever holds the lease.
-    ///
-    /// # Errors
-    /// As [`Batcher::submit`].
-    pub async fn submit_here(&self, request: Request) -> Result<Answer, StoreError> {
-        self.here.submit(request).await
-    }
-
     /// Whether this node makes the batches.
     #[must_use]
     pub fn is_here(&self) -> bool {

@@ -112,6 +112,11 @@ pub(crate) enum Failure {
     Lost(String),
     /// The database went away during COMMIT.
     Unknown(String),
+    /// The database is there, and all connections to it are at work.
+    Busy {
+        /// How many there may be.
+        limit: usize,
+    },
     /// Trying again will not help.
     Final(StoreError),
 }
@@ -123,6 +128,7 @@ impl Failure {
             Self::Conflict => StoreError::Conflict { attempts: 1 },
             Self::Lost(reason) => StoreError::Unavailable(reason),
             Self::Unknown(reason) => StoreError::Unknown(reason),
+            Self::Busy { limit } => StoreError::TooBusy { limit },
             Self::Final(error) => error,
         }
     }

@@ -31,7 +31,7 @@ impl Default for StoreLimits {
             group_commit_max: 64,
             reader_threads: 4,
             worker_threads: 2,
-            connections_max: 32,
+            connections_max: 16,
             unavailable_wait: Duration::from_secs(10),
             answer_wait: Duration::from_secs(5),
             primary_read_wait: Duration::from_millis(600),

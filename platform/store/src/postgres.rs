@@ -31,6 +31,7 @@ use crate::{Leadership, StoreError, StoreLimits};
 use attempt::{Means, Mode, attempt};
 use connect::pool;
 pub(crate) use connect::{APPLICATION, Warnings, connect_alone, connect_any};
+pub(crate) use failure::may_be_committed;
 use patience::{Attempt, until_done};
 use primary::Primary;
 pub use tls::PostgresUrl;
@@ -192,6 +193,8 @@ impl Shared {
         if !self.shuns_primary() && !self.primary.is_silent() {
             match self.attempt_on_primary(Mode::Read, transaction).await {
                 Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) => self.lose_primary(),
+                // The next read may find a connection: the primary has not gone away.
+                Err(Attempt::Failed(Failure::Busy { .. })) if self.primary.is_led() => {}
                 outcome => {
                     self.degraded.store(false, Ordering::Relaxed);
                     return outcome;

@@ -12,6 +12,7 @@ mod store;
 mod tests;
 mod watch;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use haechi_base::{Actor, Time};
@@ -132,6 +133,23 @@ impl Continuity {
         let added = self.context.store.write(WriteKey::fresh(), add).await;
         self.known.expire();
         added
+    }
+
+    /// Notes how many requests a second a site carries at the most; see [`ops::set_capacity`].
+    ///
+    /// # Errors
+    /// [`ContinuityError`].
+    pub async fn set_capacity(
+        &self,
+        actor: &Actor,
+        name: &SiteName,
+        capacity_per_s: NonZeroU32,
+    ) -> Result<Site, ContinuityError> {
+        let (actor, name) = (actor.clone(), name.clone());
+        let set = async move |tx: &mut Tx<'_>| ops::set_capacity(tx, &actor, &name, capacity_per_s).await;
+        let noted = self.context.store.write(WriteKey::fresh(), set).await;
+        self.known.expire();
+        noted
     }
 
     /// Sees to it that etcd has a member for a site, and that it is given its vote once it has caught up.

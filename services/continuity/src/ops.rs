@@ -3,6 +3,8 @@
 mod drill;
 mod incident;
 
+use std::num::NonZeroU32;
+
 use haechi_base::{Actor, Role, Time};
 use haechi_store::job::enqueue;
 use haechi_store::{StoreError, Tx};
@@ -96,6 +98,31 @@ pub async fn change_site(
         state: to,
         state_since: now,
         ..site.clone()
+    })
+}
+
+/// Notes how many requests a second a site carries at the most. What was noted before is noted again without a change.
+///
+/// # Errors
+/// [`ContinuityError`].
+pub async fn set_capacity(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    name: &SiteName,
+    capacity_per_s: NonZeroU32,
+) -> Result<Site, ContinuityError> {
+    authorise(actor)?;
+    let sites = store::all_sites(tx).await?;
+    let found = sites.into_iter().find(|site| site.name == *name);
+    let site = found.ok_or_else(|| SiteRefusal::NoSuchSite(name.clone()))?;
+    if site.state == SiteState::Retired {
+        return Err(SiteRefusal::Retired(name.clone()).into());
+    }
+    let capacity = capacity_per_s.get();
+    store::set_capacity(tx, name, capacity).await?;
+    Ok(Site {
+        capacity: Some(capacity),
+        ..site
     })
 }
 

@@ -121,6 +121,10 @@ struct SignInRequest {
     /// The name a new person goes by. Ignored for a person who is known.
     #[serde(default)]
     display_name: Option<String>,
+    /// The device's id at an earlier sign-in, so that what it sent then is known as sent; left out, a new one is made
+    /// up. A session the person still has on this device ends.
+    #[serde(default)]
+    device_id: Option<String>,
 }
 
 /// A signed-in device: what a client keeps.
@@ -194,7 +198,7 @@ async fn sign_in(
 ) -> Result<impl IntoResponse, Problem> {
     let phone = identity.parse_phone(&request.phone)?;
     let display_name: Option<DisplayName> = request.display_name.map(|name| name.parse()).transpose()?;
-    let device = DeviceRequest::new(None, Some(&request.device_name), true)?;
+    let device = DeviceRequest::new(request.device_id.as_deref(), Some(&request.device_name), true)?;
     let session = identity
         .sign_in_with_code(&phone, &request.code, display_name, device, caller)
         .await?;
@@ -232,6 +236,8 @@ struct SessionItem {
     created_at: Time,
     /// When it was last used, give or take ten minutes.
     last_used_at: Time,
+    /// How often its tokens were renewed.
+    refreshes: u32,
     /// Whether it is the one that asks.
     current: bool,
 }
@@ -263,6 +269,7 @@ async fn list_sessions(
         device_name: session.device_name.as_str().to_owned(),
         created_at: session.created_at,
         last_used_at: session.last_used_at,
+        refreshes: session.refreshes,
         current: session.id == current,
     })))
 }

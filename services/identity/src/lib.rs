@@ -42,6 +42,11 @@ impl Service for Identity {
                     name: "repeats",
                     sql: include_str!("../migrations/0002_repeats.sql"),
                 },
+                Migration {
+                    number: 3,
+                    name: "refreshes",
+                    sql: include_str!("../migrations/0003_refreshes.sql"),
+                },
             ],
         }
     }

@@ -219,6 +219,7 @@ pub(crate) async fn open_session(
         refreshable: device.refreshes,
         generation: 1,
         used_generation: 0,
+        refreshes: 0,
         created_at: now,
         last_used_at: now,
         expires_at: now + SESSION_LIFE,

@@ -38,17 +38,17 @@ const FORGET_CODES: &str = "
         SELECT id FROM identity_code WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 const FIND_SESSION: &str = "
-    SELECT id, person, device_id, device_name, refreshable, generation, used_generation, created_at, last_used_at,
-        expires_at
+    SELECT id, person, device_id, device_name, refreshable, generation, used_generation, refreshes, created_at,
+        last_used_at, expires_at
     FROM identity_session WHERE id = $1";
 const FIND_SESSION_AND_ROLE: &str = "
     SELECT s.id AS id, s.person AS person, s.device_id AS device_id, s.device_name AS device_name,
         s.refreshable AS refreshable, s.generation AS generation, s.used_generation AS used_generation,
-        s.created_at AS created_at, s.last_used_at AS last_used_at, s.expires_at AS expires_at, p.role AS role
+        s.refreshes AS refreshes, s.created_at AS created_at, s.last_used_at AS last_used_at, s.expires_at AS expires_at, p.role AS role
     FROM identity_session s JOIN identity_person p ON p.id = s.person WHERE s.id = $1";
 const SESSIONS_OF: &str = "
-    SELECT id, person, device_id, device_name, refreshable, generation, used_generation, created_at, last_used_at,
-        expires_at
+    SELECT id, person, device_id, device_name, refreshable, generation, used_generation, refreshes, created_at,
+        last_used_at, expires_at
     FROM identity_session WHERE person = $1 AND expires_at > $2 AND id < $3 ORDER BY id DESC LIMIT $4";
 const ADD_SESSION: &str = "
     INSERT INTO identity_session (id, person, device_id, device_name, refreshable, generation, used_generation,
@@ -62,7 +62,8 @@ const END_OLDEST_SESSIONS: &str = "
 const END_SESSION: &str = "DELETE FROM identity_session WHERE id = $1 AND person = $2 RETURNING id";
 const END_SESSIONS: &str = "DELETE FROM identity_session WHERE person = $1 RETURNING id";
 const NEXT_GENERATION: &str = "
-    UPDATE identity_session SET generation = $2, last_used_at = $3, expires_at = $4 WHERE id = $1";
+    UPDATE identity_session
+    SET generation = $2, refreshes = refreshes + 1, last_used_at = $3, expires_at = $4 WHERE id = $1";
 const KEEP_REPLACED_TOKEN: &str = "
     INSERT INTO identity_replaced_token (session, generation, replaced_at) VALUES ($1, $2, $3)
     ON CONFLICT (session, generation) DO UPDATE SET replaced_at = excluded.replaced_at
@@ -106,6 +107,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         refreshable: row.get("refreshable")?,
         generation: row.get("generation")?,
         used_generation: row.get("used_generation")?,
+        refreshes: row.get("refreshes")?,
         created_at: row.get("created_at")?,
         last_used_at: row.get("last_used_at")?,
         expires_at: row.get("expires_at")?,

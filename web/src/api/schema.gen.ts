@@ -678,6 +678,11 @@ export interface components {
                 created_at: components["schemas"]["Time"];
                 /** @description When it was last used, give or take ten minutes. */
                 last_used_at: components["schemas"]["Time"];
+                /**
+                 * Format: int32
+                 * @description How often its tokens were renewed.
+                 */
+                refreshes: number;
                 /** @description Whether it is the one that asks. */
                 current: boolean;
             }[];
@@ -745,6 +750,11 @@ export interface components {
             created_at: components["schemas"]["Time"];
             /** @description When it was last used, give or take ten minutes. */
             last_used_at: components["schemas"]["Time"];
+            /**
+             * Format: int32
+             * @description How often its tokens were renewed.
+             */
+            refreshes: number;
             /** @description Whether it is the one that asks. */
             current: boolean;
         };
@@ -778,6 +788,11 @@ export interface components {
             device_name: string;
             /** @description The name a new person goes by. Ignored for a person who is known. */
             display_name?: string | null;
+            /**
+             * @description The device's id at an earlier sign-in, so that what it sent then is known as sent; left out, a new one is made
+             *     up. A session the person still has on this device ends.
+             */
+            device_id?: string | null;
         };
         /** @description A site, as everybody may know it. */
         SiteDocument: {

@@ -7,6 +7,8 @@ import { Refused } from '../api/problems';
 import type { Person, Session } from '../api/types';
 
 const STORAGE_KEY = 'haechi.session';
+/** The device of a session that expired: its unsent messages still wait in the outbox for the next one. */
+const DEVICE_KEY = 'haechi.device';
 /** A token that ends within this time is refreshed before it is used. */
 const FRESH_FOR_MS = 60_000;
 
@@ -28,6 +30,14 @@ class SessionState {
     return this.current?.person.user_id ?? '';
   }
 
+  /**
+   * The device of the session that expired here; undefined after any other end. A server that is told of it at the
+   * sign-in knows a message that was sent then, and whose answer was lost, when it is sent again.
+   */
+  get expiredDevice(): string | undefined {
+    return localStorage.getItem(DEVICE_KEY) || undefined;
+  }
+
   /** Calls `listener` after the session ended, to stop and forget what belongs to the person. */
   whenEnded(listener: (reason: SessionEnd) => void): void {
     this.#listeners.add(listener);
@@ -39,12 +49,14 @@ class SessionState {
       if (event.key !== STORAGE_KEY) return;
       const stored = read();
       if (stored) this.current = stored;
-      else if (this.current) this.end('wish');
+      // A device is remembered only between an expiry and the next sign-in, so it says how the other tab's ended.
+      else if (this.current) this.end(this.expiredDevice ? 'expired' : 'wish');
     });
   }
 
   begin(started: Session): void {
     this.ended = null;
+    localStorage.removeItem(DEVICE_KEY);
     this.#keep(started);
   }
 
@@ -80,6 +92,9 @@ class SessionState {
 
   end(reason: SessionEnd): void {
     if (!this.current) return;
+    // Before the session goes: that is when other tabs look.
+    if (reason === 'expired') localStorage.setItem(DEVICE_KEY, this.current.device_id);
+    else localStorage.removeItem(DEVICE_KEY);
     this.current = null;
     this.ended = reason;
     localStorage.removeItem(STORAGE_KEY);

@@ -66,7 +66,43 @@ describe('session', () => {
     await expect(session.accessToken()).rejects.toThrow();
     expect(session.current).toBe(null);
     expect(session.ended).toBe('expired');
+    expect(kept.has('haechi.session')).toBe(false);
+  });
+
+  it('remembers the device of a session that expired until the next one begins', () => {
+    session.begin(made(1, 3_600_000));
+    expect(session.expiredDevice).toBe(undefined);
+    session.end('expired');
+    expect(kept.get('haechi.device')).toBe('D');
+    expect(session.expiredDevice).toBe('D');
+    session.begin(made(2, 3_600_000));
+    expect(kept.has('haechi.device')).toBe(false);
+  });
+
+  it('forgets the device of a session that ends by wish', () => {
+    session.begin(made(1, 3_600_000));
+    kept.set('haechi.device', 'D');
+    session.end('wish');
     expect(kept.size).toBe(0);
+  });
+
+  it('ends as it ended in another tab', () => {
+    const heard: ((event: { key: string }) => void)[] = [];
+    vi.stubGlobal('window', {
+      addEventListener: (_: string, listener: (event: { key: string }) => void) => heard.push(listener),
+    });
+    session.watch();
+    for (const [device, reason] of [
+      ['D', 'expired'],
+      [null, 'wish'],
+    ] as const) {
+      session.begin(made(1, 3_600_000));
+      if (device) kept.set('haechi.device', device);
+      kept.delete('haechi.session');
+      for (const hear of heard) hear({ key: 'haechi.session' });
+      expect(session.ended).toBe(reason);
+      expect(session.expiredDevice).toBe(device ?? undefined);
+    }
   });
 
   it('renews after a refusal and repeats the request with its body', async () => {

@@ -61,7 +61,7 @@ struct Add {
     /// Degrees east
     #[arg(long, allow_negative_numbers = true)]
     longitude: f64,
-    /// Requests a second that it carries at the most, when that was measured
+    /// Requests a second that it carries at the most, when that was measured; another number given later takes its place
     #[arg(long, value_name = "NUMBER")]
     capacity: Option<NonZeroU32>,
     /// Where the other members of etcd reach its own, as http://10.0.5.1:2380: for a site that joins a running cluster
@@ -119,8 +119,8 @@ impl Add {
         let continuity = &services.continuity;
         let known = continuity.read_sites().await?;
         // A command that was interrupted between the store and etcd is given again.
-        if known.iter().any(|site| is_same(site, &new)) {
-            println!("{} is registered already", new.name);
+        if let Some(site) = known.iter().find(|site| is_same(site, &new)) {
+            keep(continuity, site, self.capacity).await?;
         } else {
             continuity.add_site(&operator(), new.clone()).await?;
             println!("registered {} at {}", new.name, new.url);
@@ -134,6 +134,22 @@ impl Add {
     }
 }
 
+/// A site that is there already: what it carries may have been measured since, or anew.
+async fn keep(continuity: &Continuity, site: &Registered, capacity: Option<NonZeroU32>) -> Result<()> {
+    match capacity.filter(|capacity| site.capacity != Some(capacity.get())) {
+        None => println!("{} is registered already", site.name),
+        Some(capacity) => {
+            continuity.set_capacity(&operator(), &site.name, capacity).await?;
+            println!(
+                "{} is registered already; its capacity is {capacity} requests a second now",
+                site.name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether they are the same but for the capacity.
 fn is_same(site: &Registered, new: &NewSite) -> bool {
     site.state == SiteState::Active
         && (&site.name, &site.title, &site.url) == (&new.name, &new.title, &new.url)

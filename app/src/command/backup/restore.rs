@@ -17,9 +17,7 @@ use crate::settings::Settings;
 pub(super) async fn run(settings: &Settings, folder: &Path, path: &Path, another_key: bool) -> Result<()> {
     let manifest = Manifest::read(folder)?;
     manifest.refuse_newer(&steps(&crate::program::migrations().await?))?;
-    if path.exists() {
-        bail!("{} is there already: move it away first", path.display());
-    }
+    refuse_remains(path)?;
     let key = master_key(settings, path, &manifest, another_key)?;
     let unfinished = beside(path, ".restoring");
     let (from, to) = (folder.join(STORE), unfinished.clone());
@@ -41,6 +39,17 @@ pub(super) async fn run(settings: &Settings, folder: &Path, path: &Path, another
         println!("{:<28} {:>12}", table.table, table.rows);
     }
     println!("{} restored to {}", manifest.name, path.display());
+    Ok(())
+}
+
+/// A store that is there, or the log of one: SQLite would write an old log into the new file.
+fn refuse_remains(path: &Path) -> Result<()> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let remains = beside(path, end);
+        if remains.exists() {
+            bail!("{} is there already: move it away first", remains.display());
+        }
+    }
     Ok(())
 }
 

@@ -209,7 +209,8 @@ async fn drill(services: &Services) -> Result<Option<DrillFacts>> {
             .iter()
             .any(|newer| newer.fault == drills[place].fault)
     };
-    let failed = (0..drills.len()).find(|place| drills[*place].lost > 0 && newest_of_its_fault(*place));
+    let has_failed = |drill: &DrillFacts| drill.lost > 0 || drill.duplicated > 0;
+    let failed = (0..drills.len()).find(|place| has_failed(&drills[*place]) && newest_of_its_fault(*place));
     let measured = drills.iter().position(|drill| drill.capacity_left.is_some());
     let place = failed.or(measured).unwrap_or(0);
     Ok((place < drills.len()).then(|| drills.swap_remove(place)))

@@ -144,9 +144,8 @@ mod tests {
             acknowledged_us: Some(2),
             id: format!("transfer-{number}").into(),
             site: 0,
-            attempts: 1,
             is_written: true,
-            refused_us: None,
+            ended_us: 2,
         };
         let payer = |client, user_id: &str, to: &str, sent| PayNotes {
             token: String::new(),

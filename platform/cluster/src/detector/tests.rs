@@ -1,8 +1,13 @@
 //! The vote on a silent site, in a real etcd with a member a site.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use haechi_store::Term;
 use haechi_testkit::etcd_server::EtcdServer;
 
+use super::Watched;
 use super::members::EtcdMembers;
 use super::vote::Voter;
 use crate::leadership::tests::{follow, lead, told};
@@ -101,6 +106,45 @@ async fn it_is_quiet_after_a_revocation() {
         leader(&mut sites.client).await,
         Some(("pangyo".to_owned(), lease))
     );
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_begun_and_not_finished_is_finished_by_another() {
+    let mut sites = sites().await;
+    let lease = lead(&mut sites.client, "pangyo", 5_001).await;
+    let term = told(&sites.leadership, |term| term.is_some()).await.unwrap();
+    // Who wrote this died before it revoked the lease.
+    let begun = format!("{lease:x}");
+    sites
+        .client
+        .put("/haechi/haechi/quiet", begun, None)
+        .await
+        .unwrap();
+    sites.gasan.vote_against(&term).await;
+    assert!(
+        leader(&mut sites.client).await.is_some(),
+        "one site is no majority"
+    );
+    sites.busan.vote_against(&term).await;
+    assert_eq!(leader(&mut sites.client).await, None);
+}
+
+#[tokio::test]
+async fn a_silent_site_is_left_alone_while_its_term_is_young() {
+    let mut watched = Watched::begin(Arc::new(Term {
+        member: "pangyo".to_owned(),
+        host: "127.0.1.1".to_owned(),
+        port: 5_432,
+        lease: 1,
+        create_revision: 1,
+    }));
+    let begun = watched.since;
+    let after = |seconds| begun + Duration::from_secs(seconds);
+    assert!(!watched.is_to_be_ended(after(59)), "young");
+    assert!(watched.is_to_be_ended(after(60)));
+    watched.answered_at = after(60);
+    assert!(!watched.is_to_be_ended(after(60)), "it answers");
+    assert!(watched.is_to_be_ended(after(61)));
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ impl Voter {
     /// Ends the session voted against, unless its term is over by now or there was a revocation lately.
     async fn revoke(&self, term: &Term) -> Result<(), EtcdError> {
         let quiet_lease = self.grant(QUIET_S).await?;
+        let session = format!("{:x}", term.lease);
         let (leader, quiet) = (self.leadership.keys().leader(), format!("{}quiet", self.prefix()));
         let begun = self
             .leadership
@@ -132,7 +133,7 @@ impl Voter {
                 ];
                 let be_quiet = TxnOp::put(
                     quiet.clone(),
-                    self.site.clone(),
+                    session.clone(),
                     Some(PutOptions::new().with_lease(quiet_lease)),
                 );
                 let whose = TxnOp::get(quiet.clone(), None);
@@ -140,13 +141,18 @@ impl Voter {
                 async move { client.txn(begin).await }
             })
             .await?;
-        if !begun.succeeded() && !is_quiet_under(&begun, quiet_lease) {
-            tracing::debug!(primary = %term.member, "no revocation: another came first, or it is too soon");
-            return self.give_back(quiet_lease).await;
+        if !begun.succeeded() {
+            self.give_back(quiet_lease).await?;
+            if !is_quiet_for(&begun, &session) {
+                tracing::debug!(primary = %term.member, "no revocation: it is too soon after another");
+                return Ok(());
+            }
         }
+        // Whoever began it may have died before this step, or not have got through: a lease is revoked but once.
+        self.give_back(term.lease).await?;
         tracing::warn!(primary = %term.member, lease = term.lease, "the primary's site is silent: its session is ended");
         metrics::counter!("cluster_revocations").increment(1);
-        self.give_back(term.lease).await
+        Ok(())
     }
 
     async fn grant(&self, kept_s: i64) -> Result<i64, EtcdError> {
@@ -182,10 +188,13 @@ impl Voter {
     }
 }
 
-/// Whether it is quiet because of this very node: the answer to its first try was lost, and it asked again.
-fn is_quiet_under(answer: &TxnResponse, lease: i64) -> bool {
+/// Whether it is quiet because of this very session, which was to be ended.
+fn is_quiet_for(answer: &TxnResponse, session: &str) -> bool {
     answer.op_responses().iter().any(|response| match response {
-        TxnOpResponse::Get(found) => found.kvs().iter().any(|quiet| quiet.lease() == lease),
+        TxnOpResponse::Get(found) => found
+            .kvs()
+            .iter()
+            .any(|quiet| quiet.value() == session.as_bytes()),
         _ => false,
     })
 }

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Error};
 
 use super::schema::{CatalogueLine, Kind, Table, quoted};
 use super::{CopyError, ROWS_A_BATCH, Role, Row, engine};
-use crate::postgres::{APPLICATION, PostgresUrl, Warnings, connect_alone};
+use crate::postgres::{APPLICATION, PostgresUrl, Warnings, connect_alone, may_be_committed};
 use crate::value::Value;
 
 const SIDE: &str = "PostgreSQL";
@@ -101,7 +101,10 @@ impl Replicated {
 
     /// Commits, and makes sure that PostgreSQL did not give up waiting for its standbys.
     pub(super) async fn commit(&self) -> Result<(), CopyError> {
-        self.run("COMMIT".to_owned()).await?;
+        match self.client.batch_execute("COMMIT").await {
+            Err(error) if may_be_committed(&error) => return Err(CopyError::Unconfirmed),
+            outcome => outcome.map_err(|error| failed(&error))?,
+        }
         if self.warnings.seen() > 0 {
             return Err(CopyError::Unconfirmed);
         }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
-use tokio_postgres::config::Host;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Error};
 
 use super::chunks::COUNT_MISSING;
 use super::{Chunks, ChunksSeen, HostCopy, HostFacts, HostTable, SeenHost};
@@ -43,58 +42,18 @@ const CHUNKS: &str = "
     FROM (SELECT hash, bytes FROM store_chunk WHERE hash >= $1 ORDER BY hash LIMIT $2) AS part";
 
 pub(super) async fn look_at_all(url: &PostgresUrl, chunks: Chunks) -> Vec<SeenHost> {
-    join_all(hosts(url).into_iter().map(|(host, config)| async move {
+    join_all(url.each().into_iter().map(|(host, at)| async move {
         SeenHost {
             host,
-            told: look_at(url, &config, chunks).await,
+            told: look_at(&at, chunks).await,
         }
     }))
     .await
 }
 
-/// Each host by itself, with what else the URL says.
-fn hosts(config: &Config) -> Vec<(String, Config)> {
-    let ports = config.get_ports();
-    let addresses = config.get_hosts().iter().enumerate();
-    addresses
-        .map(|(place, host)| {
-            let port = ports
-                .get(place)
-                .or_else(|| ports.first())
-                .copied()
-                .unwrap_or(5_432);
-            let mut one = Config::new();
-            one.port(port).ssl_mode(config.get_ssl_mode());
-            if let Some(user) = config.get_user() {
-                one.user(user);
-            }
-            if let Some(password) = config.get_password() {
-                one.password(password);
-            }
-            if let Some(database) = config.get_dbname() {
-                one.dbname(database);
-            }
-            if let Some(options) = config.get_options() {
-                one.options(options);
-            }
-            let name = match host {
-                Host::Tcp(name) => {
-                    one.host(name);
-                    name.clone()
-                }
-                Host::Unix(path) => {
-                    one.host_path(path);
-                    path.display().to_string()
-                }
-            };
-            (format!("{name}:{port}"), one)
-        })
-        .collect()
-}
-
-async fn look_at(url: &PostgresUrl, config: &Config, chunks: Chunks) -> Result<HostFacts, String> {
+async fn look_at(at: &PostgresUrl, chunks: Chunks) -> Result<HostFacts, String> {
     let looking = async {
-        let client = connect_any(url, config, APPLICATION).await?;
+        let client = connect_any(at, APPLICATION).await?;
         facts(&client).await.map(|facts| (client, facts))
     };
     let (client, mut facts) = within(ANSWER_WAIT, looking).await?;

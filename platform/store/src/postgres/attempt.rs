@@ -48,7 +48,7 @@ where
     E: From<StoreError>,
 {
     let read_wait = means.read_wait.filter(|_| means.mode == Mode::Read);
-    let mut client = within(read_wait, connection(means)).await?;
+    let mut client = connection(means, read_wait).await?;
     let outcome = within(read_wait, attempt_on(&mut client, means, confirm, transaction)).await;
     if let Err(Attempt::Failed(Failure::Lost(_) | Failure::Unknown(_))) = &outcome {
         // Not back into the pool: a demoted primary still answers, but can no longer write.
@@ -57,16 +57,20 @@ where
     outcome
 }
 
-async fn connection<E: From<StoreError>>(means: &Means<'_>) -> Result<Object, Attempt<E>> {
-    means.pool.get().await.map_err(|error| match error {
-        // All connections are at work: the database is there, and there is too much to do.
-        PoolError::Timeout(TimeoutType::Wait) => Attempt::Refused(
-            StoreError::TooBusy {
+async fn connection<E>(means: &Means<'_>, read_wait: Option<Duration>) -> Result<Object, Attempt<E>> {
+    let mut timeouts = means.pool.timeouts();
+    if let Some(wait) = read_wait {
+        timeouts.wait = Some(wait);
+        timeouts.create = Some(wait);
+    }
+    let got = means.pool.timeout_get(&timeouts).await;
+    got.map_err(|error| {
+        Attempt::Failed(match error {
+            PoolError::Timeout(TimeoutType::Wait) => Failure::Busy {
                 limit: means.limits.connections_max,
-            }
-            .into(),
-        ),
-        error => Attempt::Failed(Failure::Lost(error.to_string())),
+            },
+            error => Failure::Lost(error.to_string()),
+        })
     })
 }
 

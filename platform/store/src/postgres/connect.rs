@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{StreamExt, poll_fn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -30,6 +31,7 @@ const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(2);
 
 /// What PostgreSQL warns of when a commit did not wait for its standbys. It then reports success all the same.
 const UNREPLICATED: &str = "canceling wait for synchronous replication";
+const UNREPLICATED_ROUTINE: &str = "SyncRepWaitForLSN";
 
 /// How PostgreSQL knows the connections of a node's pools.
 pub(crate) const APPLICATION: &str = "haechi";
@@ -44,10 +46,26 @@ impl Warnings {
         self.0.load(Ordering::SeqCst)
     }
 
-    pub(super) fn note(&self, message: &str) {
-        if message.starts_with(UNREPLICATED) {
+    /// `routine` is the place in PostgreSQL that speaks, which is the same in every language.
+    pub(super) fn note(&self, routine: Option<&str>, message: &str) {
+        if routine == Some(UNREPLICATED_ROUTINE) || message.starts_with(UNREPLICATED) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// The hosts of a URL, each by itself, tried in this order.
+struct Hosts {
+    others: Vec<Config>,
+    last: Config,
+}
+
+impl Hosts {
+    fn of(url: &PostgresUrl, prepare: impl Fn(&Config) -> Config) -> Self {
+        let mut hosts: Vec<Config> = url.each().iter().map(|(_, at)| prepare(at)).collect();
+        // Without a host the driver says so itself.
+        let last = hosts.pop().unwrap_or_else(|| prepare(url));
+        Self { others: hosts, last }
     }
 }
 
@@ -58,16 +76,16 @@ pub(super) fn pool(
     limits: &StoreLimits,
     warnings: &Warnings,
 ) -> Result<Pool, StoreError> {
-    let mut config = prepared(url, target, APPLICATION);
-    suit_transactions(&mut config);
+    let hosts = Hosts::of(url, |at| suited(prepared(at, target, APPLICATION)));
     let manager_config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let connect = PoolConnect {
+        hosts,
         tls: url.tls().cloned(),
         warnings: warnings.clone(),
     };
-    let manager = Manager::from_connect(config, connect, manager_config);
+    let manager = Manager::from_connect(Config::clone(url), connect, manager_config);
     Pool::builder(manager)
         .max_size(limits.connections_max)
         .runtime(Runtime::Tokio1)
@@ -83,23 +101,19 @@ pub(super) fn pool(
 /// No primary can be reached.
 pub(crate) async fn connect_alone(url: &PostgresUrl, application: &str) -> Result<(Client, Warnings), Error> {
     let warnings = Warnings::default();
-    let config = prepared(url, TargetSessionAttrs::ReadWrite, application);
+    let hosts = Hosts::of(url, |at| prepared(at, TargetSessionAttrs::ReadWrite, application));
     // The task ends with the connection, which ends with the client.
-    let (client, _task) = connect(&config, url.tls().cloned(), warnings.clone()).await?;
+    let (client, _task) = connect(&hosts, url.tls().cloned(), warnings.clone()).await?;
     Ok((client, warnings))
 }
 
-/// One connection to the one host that `config` names, whatever it is: a part of `url`, and judged as it says.
+/// One connection to any host of the URL, whatever it is.
 ///
 /// # Errors
-/// It cannot be reached.
-pub(crate) async fn connect_any(
-    url: &PostgresUrl,
-    config: &Config,
-    application: &str,
-) -> Result<Client, Error> {
-    let config = prepared(config, TargetSessionAttrs::Any, application);
-    let (client, _task) = connect(&config, url.tls().cloned(), Warnings::default()).await?;
+/// None can be reached.
+pub(crate) async fn connect_any(url: &PostgresUrl, application: &str) -> Result<Client, Error> {
+    let hosts = Hosts::of(url, |at| prepared(at, TargetSessionAttrs::Any, application));
+    let (client, _task) = connect(&hosts, url.tls().cloned(), Warnings::default()).await?;
     Ok(client)
 }
 
@@ -108,17 +122,17 @@ pub(crate) async fn connect_any(
 /// It ends one that is left open: a node that was frozen or cut off in the middle of one would keep its rows locked.
 /// And it finds rows by index even in a table of five: a serializable transaction that reads a table from end to end
 /// conflicts with whoever writes anywhere in it (PostgreSQL's documentation, 13.2.3). What has no index is still read
-/// from end to end; its cost is then so high that it would be compiled, which takes longer than it saves.
-fn suit_transactions(config: &mut Config) {
-    let settings = format!(
-        "-c idle_in_transaction_session_timeout={} -c enable_seqscan=off -c jit=off",
+/// from end to end; its cost is then so high that it would be compiled, which takes longer than it saves. Warnings must
+/// reach us: one of them says that a commit did not wait for its standbys.
+fn suited(mut config: Config) -> Config {
+    let given = config.get_options().unwrap_or_default();
+    let options = format!(
+        "-c enable_seqscan=off -c jit=off {given} -c client_min_messages=warning -c \
+         idle_in_transaction_session_timeout={}",
         IDLE_IN_TRANSACTION_MAX.as_millis()
     );
-    let options = match config.get_options() {
-        Some(options) => format!("{settings} {options}"),
-        None => settings,
-    };
     config.options(&options);
+    config
 }
 
 /// The settings of the URL, and those by which a dead host is noticed soon.
@@ -139,19 +153,36 @@ fn prepared(config: &Config, target: TargetSessionAttrs, application: &str) -> C
     config
 }
 
-/// Connects, and reads what the server says besides its answers.
+/// Connects to the first host that answers in time and can do what is asked of it. The driver bounds the opening of a
+/// socket only, and a server that hangs still opens one. The last host has as long as the caller.
 async fn connect(
-    config: &Config,
+    hosts: &Hosts,
+    tls: Option<MakeRustlsConnect>,
+    warnings: Warnings,
+) -> Result<(Client, JoinHandle<()>), Error> {
+    for host in &hosts.others {
+        let wait = host.get_connect_timeout().copied().unwrap_or(CONNECT_WAIT);
+        let connecting = connect_to(host, tls.clone(), warnings.clone());
+        if let Ok(Ok(connected)) = timeout(wait, connecting).await {
+            return Ok(connected);
+        }
+    }
+    connect_to(&hosts.last, tls, warnings).await
+}
+
+/// Connects, and reads what the server says besides its answers.
+async fn connect_to(
+    host: &Config,
     tls: Option<MakeRustlsConnect>,
     warnings: Warnings,
 ) -> Result<(Client, JoinHandle<()>), Error> {
     Ok(match tls {
         Some(tls) => {
-            let (client, connection) = config.connect(tls).await?;
+            let (client, connection) = host.connect(tls).await?;
             (client, follow(connection, warnings))
         }
         None => {
-            let (client, connection) = config.connect(NoTls).await?;
+            let (client, connection) = host.connect(NoTls).await?;
             (client, follow(connection, warnings))
         }
     })
@@ -167,7 +198,7 @@ where
         while let Some(message) = messages.next().await {
             match message {
                 // Read before the answer to the commit that it warns of.
-                Ok(AsyncMessage::Notice(notice)) => warnings.note(notice.message()),
+                Ok(AsyncMessage::Notice(notice)) => warnings.note(notice.routine(), notice.message()),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(%error, "a database connection ended");
@@ -180,14 +211,14 @@ where
 
 /// How the pools connect.
 struct PoolConnect {
+    hosts: Hosts,
     tls: Option<MakeRustlsConnect>,
     warnings: Warnings,
 }
 
 impl Connect for PoolConnect {
-    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        let (config, tls, warnings) = (config.clone(), self.tls.clone(), self.warnings.clone());
-        Box::pin(async move { connect(&config, tls, warnings).await })
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        Box::pin(connect(&self.hosts, self.tls.clone(), self.warnings.clone()))
     }
 }
 
@@ -198,10 +229,16 @@ mod tests {
     #[test]
     fn only_the_one_warning_counts() {
         let warnings = Warnings::default();
-        warnings.note("table \"x\" does not exist, skipping");
+        warnings.note(
+            Some("DropErrorMsgNonExistent"),
+            "table \"x\" does not exist, skipping",
+        );
         assert_eq!(warnings.seen(), 0);
-        warnings.note("canceling wait for synchronous replication due to user request");
-        warnings.note("canceling wait for synchronous replication and terminating connection due to administrator command");
+        warnings.note(
+            None,
+            "canceling wait for synchronous replication due to user request",
+        );
+        warnings.note(Some("SyncRepWaitForLSN"), "동기식 복제를 기다리지 않습니다");
         assert_eq!(warnings.seen(), 2);
     }
 }

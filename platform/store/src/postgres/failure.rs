@@ -45,6 +45,11 @@ pub(super) fn at_commit(error: &tokio_postgres::Error) -> Failure {
     }
 }
 
+/// Whether what was to be committed may be there in spite of this error in answer to COMMIT.
+pub(crate) fn may_be_committed(error: &tokio_postgres::Error) -> bool {
+    matches!(at_commit(error), Failure::Unknown(_))
+}
+
 /// The server is going away, is not there yet, or is no longer the one that writes.
 fn is_lost(code: &SqlState) -> bool {
     code.code().starts_with("08")

@@ -7,8 +7,7 @@ use deadpool_postgres::{Object, Pool};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-use tokio_postgres::Config;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use super::PostgresUrl;
 use super::connect::{Warnings, pool};
@@ -133,19 +132,20 @@ impl Primary {
 
 impl Led {
     fn reign(&self) -> Result<Reign, Failure> {
+        // Read under the lock: else an old term could take the place of a newer one.
+        let mut held = self.reign.lock();
         let Some(term) = self.leadership.term().borrow().clone() else {
             return Err(Failure::Lost(
                 "nobody leads the database cluster at present".to_owned(),
             ));
         };
-        let mut held = self.reign.lock();
         if let Some(reign) = held.as_ref().filter(|reign| reign.term.as_ref() == Some(&term)) {
             return Ok(reign.clone());
         }
         tracing::info!(primary = %term.member, revision = term.create_revision, "another term of leadership");
         let reign = Reign {
             pool: pool(
-                &self.url.at(only_at(&self.url, &term)),
+                &self.url.at(&Host::Tcp(term.host.clone()), term.port),
                 TargetSessionAttrs::ReadWrite,
                 &self.limits,
                 &self.warnings,
@@ -173,31 +173,4 @@ async fn timeline_of(client: &Object) -> Result<i64, String> {
         .get(..8)
         .and_then(|digits| i64::from_str_radix(digits, 16).ok());
     timeline.ok_or_else(|| format!("{segment} is no segment of a log"))
-}
-
-/// The same database at the host of the term's primary alone.
-fn only_at(config: &Config, term: &Term) -> Config {
-    let mut only = Config::new();
-    only.host(&term.host)
-        .port(term.port)
-        .ssl_mode(config.get_ssl_mode());
-    if let Some(user) = config.get_user() {
-        only.user(user);
-    }
-    if let Some(password) = config.get_password() {
-        only.password(password);
-    }
-    if let Some(database) = config.get_dbname() {
-        only.dbname(database);
-    }
-    if let Some(options) = config.get_options() {
-        only.options(options);
-    }
-    if let Some(wait) = config.get_connect_timeout() {
-        only.connect_timeout(*wait);
-    }
-    if let Some(silence) = config.get_tcp_user_timeout() {
-        only.tcp_user_timeout(*silence);
-    }
-    only
 }

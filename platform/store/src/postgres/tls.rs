@@ -13,6 +13,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// Where PostgreSQL listens when nothing is said.
+const PORT_DEFAULT: u16 = 5_432;
+
 /// The settings of a `postgres://` URL, with the authority that its servers' certificates are judged by.
 ///
 /// Two parameters are read here and not by the driver, as libpq names them: `sslmode` (`disable`, or `verify-full`;
@@ -48,12 +51,53 @@ impl PostgresUrl {
         Ok(Self { config, tls })
     }
 
-    /// Other hosts of the same servers' owner: judged by the same authority.
-    pub(super) fn at(&self, config: Config) -> Self {
+    /// The same database at one host, with what else the URL says.
+    pub(super) fn at(&self, host: &Host, port: u16) -> Self {
+        let mut config = Config::new();
+        match host {
+            Host::Tcp(name) => config.host(name),
+            Host::Unix(folder) => config.host_path(folder),
+        };
+        config.port(port).ssl_mode(self.get_ssl_mode());
+        if let Some(user) = self.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = self.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = self.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(options) = self.get_options() {
+            config.options(options);
+        }
+        if let Some(wait) = self.get_connect_timeout() {
+            config.connect_timeout(*wait);
+        }
+        if let Some(silence) = self.get_tcp_user_timeout() {
+            config.tcp_user_timeout(*silence);
+        }
         Self {
             config,
             tls: self.tls.clone(),
         }
+    }
+
+    /// Each host by itself, with its name as `host:port`, in the order of the URL.
+    pub(crate) fn each(&self) -> Vec<(String, Self)> {
+        let ports = self.get_ports();
+        let hosts = self.get_hosts().iter().enumerate();
+        hosts
+            .map(|(place, host)| {
+                let port = ports.get(place).or_else(|| ports.first());
+                let port = port.copied().unwrap_or(PORT_DEFAULT);
+                let name = match host {
+                    Host::Tcp(name) => name.clone(),
+                    Host::Unix(folder) => folder.display().to_string(),
+                };
+                (format!("{name}:{port}"), self.at(host, port))
+            })
+            .collect()
     }
 
     /// What encrypts a connection; `None` where it goes in clear text.

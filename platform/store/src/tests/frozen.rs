@@ -54,3 +54,17 @@ async fn a_connection_that_went_silent_is_given_up_and_replaced() {
     assert_eq!(written, Ok(()));
     assert_eq!(count(&store, "note").await, 1);
 }
+
+#[tokio::test]
+async fn a_host_that_accepts_and_says_nothing_hides_none_behind_it() {
+    let direct = new_postgres_database().await;
+    let (server, database) = direct.rsplit_once('/').unwrap();
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = hangs.local_addr().unwrap().port();
+    let works = server.rsplit_once('@').unwrap().1;
+    let url = format!("postgres://postgres@127.0.0.1:{port},{works}/{database}?connect_timeout=1");
+    let store = Store::open(&url.parse().unwrap(), &limits(), Arc::new(SystemClock)).unwrap();
+    create(&store, "CREATE TABLE note (id BIGINT PRIMARY KEY NOT NULL)").await;
+    assert_eq!(count(&store, "note").await, 0);
+    drop(hangs);
+}

@@ -13,6 +13,8 @@ const INSERT_SITE: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
 const SET_STATE: &str = "
     UPDATE continuity_site SET state = $2, state_since = $3 WHERE name = $1 AND state <> $2";
+const SET_CAPACITY: &str = "
+    UPDATE continuity_site SET capacity = $2 WHERE name = $1";
 
 /// Every site, in the order they were registered, retired ones too.
 pub(crate) async fn all_sites(tx: &mut Tx<'_>) -> Result<Vec<Site>, StoreError> {
@@ -44,6 +46,15 @@ pub(crate) async fn set_state(
     tx.execute(SET_STATE, &[name, &state.as_str(), &now])
         .await
         .map(drop)
+}
+
+/// Notes what a site carries at the most, in requests a second.
+pub(crate) async fn set_capacity(
+    tx: &mut Tx<'_>,
+    name: &SiteName,
+    capacity_per_s: u32,
+) -> Result<(), StoreError> {
+    tx.execute(SET_CAPACITY, &[name, &capacity_per_s]).await.map(drop)
 }
 
 fn site(row: &Row) -> Result<Site, StoreError> {

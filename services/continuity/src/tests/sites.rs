@@ -1,5 +1,8 @@
 //! The list of sites, for everybody and for staff; drain and return as a wish.
 
+use std::num::NonZeroU32;
+
+use haechi_base::Actor;
 use haechi_store::Tx;
 use haechi_testkit::{TestStore, assert_problem, on_both_engines, operator};
 use serde_json::json;
@@ -173,6 +176,47 @@ async fn only_staff_sees_the_sites_as_they_are_and_drains_them(store: TestStore)
     );
 }
 
+async fn what_a_site_carries_is_noted_when_it_was_measured(store: TestStore) {
+    let house = start(store).await.with_sites(&FOUR).await;
+    let (person, staff) = (house.app.sign_up("Minji").await, house.administrator().await);
+    let note = async |actor: &Actor, name: &str, capacity_per_s: u32| {
+        let (name, capacity_per_s) = (named(name), NonZeroU32::new(capacity_per_s).unwrap());
+        let noted = house.continuity.set_capacity(actor, &name, capacity_per_s);
+        noted.await.map(|site| site.capacity)
+    };
+    let told = async || {
+        let list = house.app.get("/api/continuity/sites").bearer(&staff.access_token);
+        let list = list.send().await.expect(200).json();
+        let sites = list["sites"].as_array().unwrap().iter();
+        sites
+            .map(|site| site["capacity_per_s"].clone())
+            .collect::<Vec<_>>()
+    };
+    for capacity_per_s in [900, 900, 1_200] {
+        assert_eq!(
+            note(&operator(), "gasan", capacity_per_s).await,
+            Ok(Some(capacity_per_s))
+        );
+        assert_eq!(
+            told().await,
+            [json!(null), json!(capacity_per_s), json!(null), json!(null)]
+        );
+    }
+    let refused = note(&person.actor(), "gasan", 1).await;
+    assert_eq!(refused, Err(ContinuityError::NotAllowed));
+    let nowhere = note(&operator(), "daejeon", 1).await;
+    let unknown = SiteRefusal::NoSuchSite(named("daejeon"));
+    assert_eq!(nowhere, Err(ContinuityError::Site(unknown)));
+    let busan = named("busan");
+    for state in [SiteState::Draining, SiteState::Retired] {
+        let changed = house.continuity.change_site(&operator(), &busan, state).await;
+        changed.unwrap();
+    }
+    let gone = note(&operator(), "busan", 1).await;
+    assert_eq!(gone, Err(ContinuityError::Site(SiteRefusal::Retired(busan))));
+    assert_eq!(told().await, [json!(null), json!(1_200), json!(null)]);
+}
+
 async fn the_list_is_told_while_the_store_cannot_be_asked(store: TestStore) {
     let house = start(store).await.with_sites(&FOUR).await;
     assert_eq!(house.told().await.len(), 4);
@@ -195,5 +239,6 @@ on_both_engines!(
     staff_drains_a_site_and_brings_it_back,
     a_retired_site_is_told_to_nobody_and_does_not_come_back,
     only_staff_sees_the_sites_as_they_are_and_drains_them,
+    what_a_site_carries_is_noted_when_it_was_measured,
     the_list_is_told_while_the_store_cannot_be_asked,
 );

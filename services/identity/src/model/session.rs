@@ -37,6 +37,9 @@ pub struct Session {
     pub generation: u32,
     /// The newest generation whose access token was seen in use.
     pub used_generation: u32,
+    /// How often its tokens were renewed.
+    #[serde(default)]
+    pub refreshes: u32,
     /// When the person signed in.
     pub created_at: Time,
     /// When it was last used, give or take some minutes.

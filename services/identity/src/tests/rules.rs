@@ -150,6 +150,7 @@ fn session() -> Session {
         refreshable: true,
         generation: 3,
         used_generation: 2,
+        refreshes: 2,
         created_at: NOW,
         last_used_at: NOW,
         expires_at: NOW + SESSION_LIFE,

@@ -37,6 +37,7 @@ async fn a_person_sees_their_devices_and_nobody_elses(store: TestStore) {
     assert_eq!(ids, [tablet.device_id.as_str(), phone.device_id.as_str()]);
     assert_eq!(list["items"][0]["current"], true);
     assert_eq!(list["items"][1]["current"], false);
+    assert_eq!(list["items"][0]["refreshes"], 0);
     assert_eq!(list["next"], Value::Null);
 
     let first = app
@@ -154,7 +155,16 @@ async fn tokens_end_and_are_refreshed(store: TestStore) {
     // One more of these requests hung in a node. It ends nothing: the client has had its answer only just now.
     assert_problem(&refresh(&phone.refresh_token).await, 503, "unavailable");
     let newest = repeated["refresh_token"].as_str().unwrap();
-    refresh(newest).await.expect(200);
+    let third = refresh(newest).await.expect(200).json();
+    // The repeated answer is not counted: it was the same renewal.
+    let list = app
+        .get("/api/identity/sessions")
+        .bearer(third["access_token"].as_str().unwrap())
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(list["items"][0]["refreshes"], 2);
 }
 
 /// Waits until the use of the session's newest token was written down, which happens beside the request.

@@ -215,6 +215,50 @@ async fn a_sign_in_sent_again_is_answered_with_the_same_session(store: TestStore
     listed(token).await.expect(200);
 }
 
+async fn a_device_that_signs_in_again_keeps_its_id_and_its_old_session_ends(store: TestStore) {
+    let (app, _) = start(store).await;
+    let phone = "010-1000-0012";
+    let first = app.sign_in(phone, Some("A")).await;
+    app.advance(Duration::from_secs(1));
+    let code = code(&app, phone).await;
+    let send = |device_id: &str| {
+        let mut body = sign_in(phone, &code, None);
+        body["device_id"] = device_id.into();
+        app.post("/api/identity/sessions").json(body).send()
+    };
+    let me = |token: &str| app.get("/api/identity/me").bearer(token).send();
+    for malformed in ["", "two words", "해치", &"x".repeat(65)] {
+        assert_problem(&send(malformed).await, 422, "malformed-device-id");
+    }
+    me(&first.access_token).await.expect(200);
+
+    let second = send(&first.device_id).await.expect(201).json();
+    assert_eq!(second["device_id"], first.device_id.as_str());
+    assert_ne!(second["session_id"], first.session_id.to_string());
+    assert_problem(&me(&first.access_token).await, 401, "sign-in-needed");
+    // The answer was lost on its way: the same sign-in opens no other session.
+    let again = send(&first.device_id).await.expect(201).json();
+    assert_eq!(again["session_id"], second["session_id"]);
+    let token = second["access_token"].as_str().unwrap();
+    me(token).await.expect(200);
+    let listed = app.get("/api/identity/sessions").bearer(token).send().await;
+    assert_eq!(listed.expect(200).json()["items"].as_array().unwrap().len(), 1);
+}
+
+/// Two people share a browser: an id is unique for its person only.
+async fn a_device_id_of_another_person_ends_nothing_of_theirs(store: TestStore) {
+    let (app, _) = start(store).await;
+    let minji = app.sign_up("Minji").await;
+    let phone = "010-1000-0013";
+    let code = code(&app, phone).await;
+    let mut body = sign_in(phone, &code, Some("Joon"));
+    body["device_id"] = minji.device_id.as_str().into();
+    let joon = app.post("/api/identity/sessions").json(body).send().await;
+    assert_eq!(joon.expect(201).json()["device_id"], minji.device_id.as_str());
+    let me = app.get("/api/identity/me").bearer(&minji.access_token);
+    me.send().await.expect(200);
+}
+
 async fn a_used_code_cannot_be_tried_out_nor_repeated_when_its_time_is_over(store: TestStore) {
     let (app, _) = start(store).await;
     let send = |body: Value| app.post("/api/identity/sessions").json(body).send();
@@ -277,6 +321,8 @@ on_both_engines!(
     one_caller_tries_so_often_and_no_more,
     bad_input_is_named,
     a_sign_in_sent_again_is_answered_with_the_same_session,
+    a_device_that_signs_in_again_keeps_its_id_and_its_old_session_ends,
+    a_device_id_of_another_person_ends_nothing_of_theirs,
     a_used_code_cannot_be_tried_out_nor_repeated_when_its_time_is_over,
     two_who_sign_up_at_once_with_one_code_are_one_person,
     what_has_expired_is_forgotten,

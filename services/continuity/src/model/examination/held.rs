@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::copies::{CommitRule, primary};
 use super::facts::{Copy, DatabaseFacts, Facts, Keeping, Kind, MasterKeyPlace, NodeTold};
-use super::{Finding, OTHER_SITES_MIN, listed};
+use super::{Finding, OTHER_SITES_MIN, Verdict, listed};
 
 /// A standby that is further behind than this is not counted as a copy: one segment of PostgreSQL's log.
 pub(super) const LAG_BYTES_MAX: i64 = 16 * 1024 * 1024;
@@ -41,6 +41,15 @@ impl Held {
             self.lost.push(thing.to_owned());
         }
         self.findings.push(finding.at(sites));
+    }
+
+    /// What was noted last is not green, though enough sites hold it: it is not the same everywhere.
+    fn doubt_last(&mut self, what_to_do: &str) {
+        let Some(last) = self.findings.pop() else { return };
+        self.findings.push(match last.verdict {
+            Verdict::Green => Finding::amber(&last.thing, last.says, what_to_do).at(last.sites),
+            Verdict::Amber | Verdict::Red => last,
+        });
     }
 }
 
@@ -227,38 +236,37 @@ fn master_key(held: &mut Held, facts: &Facts, site: &str) {
 
 /// A setting that exists in one building burns with it.
 fn settings(held: &mut Held, facts: &Facts, site: &str) {
-    let mut by_name: BTreeMap<&str, BTreeMap<&str, BTreeSet<String>>> = BTreeMap::new();
-    let mut sites = BTreeSet::new();
+    let mut by_name: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = BTreeMap::new();
+    let mut told = Vec::new();
     for node in &facts.nodes {
         let NodeTold::All { settings, .. } = &node.told else {
             continue;
         };
-        sites.insert(node.site.clone());
+        told.push(node.site.clone());
         for (name, value) in settings {
             let values = by_name.entry(name).or_default();
-            values.entry(value).or_default().insert(node.site.clone());
+            values.entry(value).or_default().push(node.site.clone());
         }
     }
-    if sites.is_empty() {
+    if told.is_empty() {
         return;
     }
-    let alike = |values: &BTreeMap<&str, BTreeSet<String>>| {
-        values.len() == 1 && values.values().all(|holders| *holders == sites)
+    // One entry a node: a site can have a node with the setting and one without.
+    let alike = |values: &BTreeMap<&str, Vec<String>>| {
+        values.len() == 1 && values.values().all(|holders| holders.len() == told.len())
     };
     let mut odd = 0;
     for (name, values) in by_name.iter().filter(|(_, values)| !alike(values)) {
         odd += 1;
-        // The value that most sites have is taken for the right one.
-        let holders = values.values().max_by_key(|holders| holders.len()).cloned();
+        // The value that most nodes have is taken for the right one.
+        let holders = values.values().max_by_key(|holders| holders.len());
+        let holders = holders.into_iter().flatten().cloned().collect();
         let advice = format!("Give --{name} the same value on every node");
-        held.note(
-            &format!("setting {name}"),
-            "not alike everywhere; ",
-            &holders.unwrap_or_default(),
-            site,
-            &advice,
-        );
+        let thing = format!("setting {name}");
+        held.note(&thing, "not alike everywhere; ", &holders, site, &advice);
+        held.doubt_last(&advice);
     }
+    let sites: BTreeSet<String> = told.into_iter().collect();
     if odd == 0 {
         let advice = "Start nodes in the other sites with these settings";
         held.note(

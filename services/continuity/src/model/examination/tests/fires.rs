@@ -277,6 +277,37 @@ fn a_key_or_a_setting_in_one_site_only_would_burn_with_it() {
         ["gasan", "pangyo", "sejong"],
         "the odd one is not among them"
     );
+    assert_eq!(found.verdict, Verdict::Amber, "enough sites hold it, but not all");
+    assert!(site(&other, "pangyo").lost.is_empty());
+}
+
+#[test]
+fn a_setting_that_one_node_of_a_site_lacks_is_not_alike_on_every_node() {
+    let examination = after(|facts| {
+        let mut second = node("pangyo");
+        if let NodeTold::All { settings, .. } = &mut second.told {
+            settings.remove("country");
+        }
+        facts.nodes.push(second);
+    });
+    for name in NAMES {
+        let found = &site(&examination, name).findings;
+        let country = finding(found, "setting country");
+        assert_eq!((country.verdict, country.sites.len()), (Verdict::Amber, 4));
+        assert!(
+            country.advice.as_ref().unwrap().contains("--country"),
+            "{country:?}"
+        );
+        assert!(
+            found.iter().all(|finding| finding.thing != "settings"),
+            "{found:#?}"
+        );
+    }
+    // The same node with all settings is one more of the same.
+    let alike = after(|facts| facts.nodes.push(node("pangyo")));
+    let settings = finding(&site(&alike, "pangyo").findings, "settings");
+    assert_eq!(settings.verdict, Verdict::Green);
+    assert!(settings.says.contains("alike on every node"), "{settings:?}");
 }
 
 #[test]
