@@ -46,7 +46,7 @@ fn server_settings() -> Value {
         "shared_buffers": "128MB",
         "wal_sender_timeout": "5s",
         "wal_receiver_timeout": "5s",
-        "wal_retrieve_retry_interval": "500ms",
+        "wal_retrieve_retry_interval": "100ms",
         "wal_receiver_status_interval": "1s",
         "hot_standby_feedback": "on",
         "unix_socket_directories": "",

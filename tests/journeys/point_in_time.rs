@@ -67,7 +67,7 @@ impl Machine {
         for (there, here) in [
             ("=/var/lib/pgbackrest", self.path("repository")),
             ("=/var/log/pgbackrest", self.path("log")),
-            ("=/tmp/pgbackrest", self.path("lock")),
+            ("=/var/spool/pgbackrest/lock", self.path("lock")),
             ("=/var/lib/postgresql/haechi", self.path("data")),
             ("=/var/run/postgresql", self.path("socket")),
         ] {
