@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use etcd_client::{
-    Compare, CompareOp, Error, GetOptions, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
+    Compare, CompareOp, Error, GetOptions, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
 use haechi_store::Term;
 use tokio::time::Instant;
@@ -142,8 +142,12 @@ impl Voter {
             })
             .await?;
         if !begun.succeeded() {
-            self.give_back(quiet_lease).await?;
-            if !is_quiet_for(&begun, &session) {
+            let quiet = quiet_key(&begun);
+            // It hangs on our lease when the answer to our first try was lost, and we asked again.
+            if quiet.as_ref().is_none_or(|quiet| quiet.lease() != quiet_lease) {
+                self.give_back(quiet_lease).await?;
+            }
+            if quiet.is_none_or(|quiet| quiet.value() != session.as_bytes()) {
                 tracing::debug!(primary = %term.member, "no revocation: it is too soon after another");
                 return Ok(());
             }
@@ -188,13 +192,11 @@ impl Voter {
     }
 }
 
-/// Whether it is quiet because of this very session, which was to be ended.
-fn is_quiet_for(answer: &TxnResponse, session: &str) -> bool {
-    answer.op_responses().iter().any(|response| match response {
-        TxnOpResponse::Get(found) => found
-            .kvs()
-            .iter()
-            .any(|quiet| quiet.value() == session.as_bytes()),
-        _ => false,
+/// Since which session, the value, it is quiet; when it is.
+fn quiet_key(answer: &TxnResponse) -> Option<KeyValue> {
+    let mut responses = answer.op_responses().into_iter();
+    responses.find_map(|response| match response {
+        TxnOpResponse::Get(found) => found.kvs().first().cloned(),
+        _ => None,
     })
 }
