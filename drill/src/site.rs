@@ -235,8 +235,7 @@ impl Site {
         let mut command = self.node_command(all, options);
         command
             .arg("serve")
-            .args(["--listen", &self.place.http.to_string(), "--no-rate-limits"])
-            .args(["--code-gateway", "development"]);
+            .args(["--listen", &self.place.http.to_string(), "--no-rate-limits"]);
         if options.stock {
             command.arg("--no-detector");
         }
@@ -331,6 +330,8 @@ impl Site {
             .env("HAECHI_CLUSTER", CLUSTER)
             .env("HAECHI_NODE_URL", format!("http://{}", self.place.http))
             .env("HAECHI_PUBLIC_URL", format!("http://{}", self.place.http))
+            // Sites in networks of their own are not on loopback: each command must be told that codes may be shown.
+            .env("HAECHI_CODE_GATEWAY", "development")
             .env("HAECHI_SERVER_NAME", "haechi.drill");
         command
     }

@@ -170,6 +170,15 @@ await run(async (browser, people) => {
     await fire('restore');
     for (const person of people) await isIn(person, burns, 'well');
   });
+  await step('the incident stands there with its length', async () => {
+    for (const person of people) {
+      const incident = person.page.getByTestId('incident').filter({ hasText: burns }).first();
+      await incident.getByText(/\d ?(s|min|초|분)$/).waitFor();
+      await incident.scrollIntoViewIfNeeded();
+    }
+    await phone.axe('an incident, phone, Korean, dark');
+    await phone.picture('console-ko-dark-incident');
+  });
   await step('without a network the figures stay, and say how old they are', async () => {
     await desktop.context.setOffline(true);
     await desktop.page.getByText('No newer figures come in').waitFor();

@@ -31,6 +31,21 @@ async fn a_burnt_primary_a_frozen_one_and_a_fire_in_all_sites_lose_nothing() -> 
     Ok(())
 }
 
+#[tokio::test]
+async fn a_standby_site_that_is_cut_off_loses_nothing_and_rejoins() -> Result<()> {
+    let _alone = FOUR_SITES.lock().await;
+    // The sites in networks of their own, and no wait for a vote that a standby's site does not need.
+    let report = drill(&["--cut", "standby", "--hasty"]).await?;
+    let round = &report["rounds"][0];
+    ensure!(
+        round["fault"] == "cut" && round["acknowledged"].as_u64() > Some(0),
+        "{round}"
+    );
+    ensure!(round["lost"] == 0 && round["duplicated"] == 0, "{round}");
+    ensure!(round["rejoin_s"].is_number(), "{round}");
+    Ok(())
+}
+
 /// Runs `haechi drill` to its end and reads what it reports.
 async fn drill(faults: &[&str]) -> Result<Value> {
     let mut drill = command(&binary());

@@ -1,6 +1,7 @@
 //! `haechi admin`: what an operator does, through the services' own verbs.
 
 mod demo;
+mod drill;
 mod site;
 
 use anyhow::{Context, Result, bail};
@@ -53,6 +54,8 @@ enum Task {
     },
     /// Register sites (data centres), drain them, and take them out
     Site(site::Site),
+    /// Keep what drills found
+    Drill(drill::Drill),
     /// Make demonstration data: two people, a chat, some money. Done once, however often it is called
     Demo {
         #[command(flatten)]
@@ -97,6 +100,7 @@ impl Admin {
             }
             Task::Ledger { settings } => check_ledger(&open(*settings).await?).await?,
             Task::Site(site) => site.run().await?,
+            Task::Drill(drill) => drill.run().await?,
             Task::Demo { settings } => demo::make(&open(*settings).await?).await?,
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod follow;
+mod full_disk;
 mod record;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -12,10 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::BoxFuture;
 use haechi_store::{Leadership, Term};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Etcd;
 use confirm::Confirmation;
+use full_disk::FullDisk;
 pub use record::{MemberState, PatroniKeys};
 
 /// Commits that may wait for one confirmation: more than the store has connections.
@@ -33,6 +36,7 @@ struct Inner {
     confirmations: mpsc::Sender<Confirmation>,
     is_primary_silent: AtomicBool,
     is_etcd_silent: AtomicBool,
+    full_disk: watch::Sender<Option<FullDisk>>,
 }
 
 impl PatroniLeadership {
@@ -48,6 +52,7 @@ impl PatroniLeadership {
             confirmations,
             is_primary_silent: AtomicBool::new(false),
             is_etcd_silent: AtomicBool::new(false),
+            full_disk: watch::Sender::new(None),
         }));
         tokio::spawn(
             shutdown
@@ -87,6 +92,24 @@ impl PatroniLeadership {
         self.0.is_etcd_silent.load(Ordering::Relaxed)
     }
 
+    /// Waits until the disk of the present primary has been full for a second; returns the primary's name.
+    pub async fn full_disk(&self) -> String {
+        let mut refusals = self.0.full_disk.subscribe();
+        let lasting = refusals.wait_for(|full| {
+            let full = full.as_ref().filter(|full| full.is_lasting(Instant::now()));
+            full.is_some_and(|full| self.0.term.borrow().as_ref() == Some(&full.term))
+        });
+        let member = match lasting.await {
+            Ok(full) => full.as_ref().map(|full| full.term.member.clone()),
+            Err(_) => None,
+        };
+        match member {
+            Some(member) => member,
+            // Nobody can tell any more: the program ends.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Notes whether the primary's site answers at present.
     pub(crate) fn note_primary_silent(&self, is_silent: bool) {
         self.0.is_primary_silent.store(is_silent, Ordering::Relaxed);
@@ -104,5 +127,11 @@ impl Leadership for PatroniLeadership {
 
     fn is_primary_silent(&self) -> bool {
         self.0.is_primary_silent.load(Ordering::Relaxed) || self.is_etcd_silent()
+    }
+
+    fn note_full_disk(&self, term: &Arc<Term>) {
+        self.0
+            .full_disk
+            .send_modify(|held| FullDisk::note(held, term, Instant::now()));
     }
 }

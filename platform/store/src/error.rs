@@ -112,6 +112,8 @@ pub(crate) enum Failure {
     Lost(String),
     /// The database went away during COMMIT.
     Unknown(String),
+    /// The database is there, and its disk takes nothing more.
+    Full(String),
     /// The database is there, and all connections to it are at work.
     Busy {
         /// How many there may be.
@@ -126,7 +128,7 @@ impl Failure {
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             Self::Conflict => StoreError::Conflict { attempts: 1 },
-            Self::Lost(reason) => StoreError::Unavailable(reason),
+            Self::Lost(reason) | Self::Full(reason) => StoreError::Unavailable(reason),
             Self::Unknown(reason) => StoreError::Unknown(reason),
             Self::Busy { limit } => StoreError::TooBusy { limit },
             Self::Final(error) => error,

@@ -38,4 +38,8 @@ pub trait Leadership: Send + Sync + 'static {
 
     /// Whether the primary's site does not answer at present, so that a read had better go elsewhere at once.
     fn is_primary_silent(&self) -> bool;
+
+    /// A write was refused because the disk of this term's primary is full. Nobody takes the leader key from a primary for
+    /// that: it lives.
+    fn note_full_disk(&self, term: &Arc<Term>);
 }

@@ -179,7 +179,12 @@ impl Shared {
                 // Whether it was committed, nobody here will learn. Its connections are closed with their pool.
                 Err(Attempt::Failed(Failure::Unknown("another term of leadership began".to_owned())))
             }
-            outcome = attempt(&means, confirm, transaction) => outcome,
+            outcome = attempt(&means, confirm, transaction) => {
+                if let Err(Attempt::Failed(Failure::Full(_))) = &outcome {
+                    self.primary.note_full(&reign);
+                }
+                outcome
+            }
         }
     }
 

@@ -42,6 +42,9 @@ pub trait Engine: Send + Sync + 'static {
     /// has moved.
     fn move_primary<'a>(&'a self, from: &'a str) -> BoxFuture<'a, Result<String, EngineError>>;
 
+    /// Waits until the primary has refused writes for a second because its disk is full; returns where it is.
+    fn full_disk(&self) -> BoxFuture<'_, String>;
+
     /// Has etcd be led from `to`.
     fn move_etcd_leader<'a>(&'a self, to: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
 

@@ -7,6 +7,7 @@ mod known;
 mod load;
 pub mod model;
 pub mod ops;
+mod relief;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod watch;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use futures_util::future::join;
 use haechi_base::{Actor, Time};
 use haechi_service::{CancellationToken, Context, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations, StoreError, Tx, WriteKey};
@@ -50,9 +52,14 @@ impl Continuity {
         }
     }
 
-    /// Tells this node's load to the others, and notes when a site is lost and when it is back, until `end`.
+    /// Tells this node's load to the others, notes when a site is lost and when it is back, and has the primary leave a
+    /// site whose disk is full, until `end`.
     pub async fn run(&self, end: CancellationToken) {
-        watch::run(self.clone(), end).await;
+        join(
+            watch::run(self.clone(), end.clone()),
+            relief::run(self.clone(), end),
+        )
+        .await;
     }
 
     /// The cluster's engine under the sites, where there is one.

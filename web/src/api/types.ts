@@ -27,6 +27,7 @@ export type Transfer = Answer<'/api/pay/transfers', 'post', 201>;
 export type LiveSites = Answer<'/api/continuity/sites', 'get', 200>;
 export type LiveSite = LiveSites['sites'][number];
 export type Drill = Answer<'/api/continuity/drills', 'get', 200>['items'][number];
+export type Incident = Answer<'/api/continuity/incidents', 'get', 200>['items'][number];
 export type Money = Wallet['balance'];
 
 export type TransferRequest = NonNullable<

@@ -1,19 +1,22 @@
 /** What the console shows, asked again every moment while it is seen. */
 import { Refused } from '../api/problems';
-import type { Drill, LiveSites } from '../api/types';
-import { lastDrill, liveSites } from './api';
+import type { Drill, Incident, LiveSites } from '../api/types';
+import { lastDrill, lastIncidents, liveSites } from './api';
 
 const PAUSE_MS = 1_500;
 /** A node may remember for half a minute that somebody was no member of staff. */
 const REFUSED_PAUSE_MS = 5_000;
 /** The last drill changes seldom: it is asked for once in so many rounds. */
 const DRILL_EVERY = 20;
+/** As do incidents; but who looks at one wants to see it end. */
+const INCIDENTS_EVERY = 2;
 /** Figures older than this are shown as what they were. */
 const STALE_AFTER_MS = 6_000;
 
 export class Console {
   live = $state.raw<LiveSites | undefined>();
   drill = $state.raw<Drill | null | undefined>();
+  incidents = $state.raw<Incident[] | undefined>();
   /** The server says that this person is no member of staff. */
   refused = $state(false);
   /** When the figures came, microseconds UTC. */
@@ -43,7 +46,9 @@ export class Console {
     try {
       this.live = await liveSites();
       this.asOf = Date.now() * 1000;
-      if (this.#round++ % DRILL_EVERY === 0) this.drill = await lastDrill();
+      if (this.#round % DRILL_EVERY === 0) this.drill = await lastDrill();
+      if (this.#round % INCIDENTS_EVERY === 0) this.incidents = await lastIncidents();
+      this.#round++;
       this.refused = false;
     } catch (error) {
       if (error instanceof Refused && error.status === 403) this.refused = true;

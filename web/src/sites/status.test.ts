@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LiveSite } from '../api/types';
-import { figure, statusOf, summaryOf } from './status';
+import type { Incident, LiveSite } from '../api/types';
+import { figure, lengthOf, statusOf, summaryOf } from './status';
 
 const site = (title: string, change: Partial<LiveSite> = {}): LiveSite => ({
   name: title.toLowerCase(),
@@ -65,4 +65,25 @@ describe('a figure of a report', () => {
   ] as [number | null, string[]][])('is %j at %j', (found, path) =>
     expect(figure(report, ...path)).toBe(found),
   );
+});
+
+describe('the length of an incident', () => {
+  const lasting = (seconds: number | null): Incident => ({
+    incident_id: '018f',
+    site: 'pangyo',
+    noticed_by: 'gasan',
+    lost_at: 1_000_000,
+    returned_at: seconds === null ? null : 1_000_000 + seconds * 1_000_000,
+  });
+
+  it.each([
+    [20, { unit: 'seconds', n: 20 }],
+    [89.4, { unit: 'seconds', n: 89 }],
+    [600, { unit: 'minutes', n: 10 }],
+    [127 * 3600, { unit: 'hours', n: 127 }],
+    [-1, { unit: 'seconds', n: 0 }],
+    [null, null],
+  ] as const)('of %s seconds is said in its own unit', (seconds, length) => {
+    expect(lengthOf(lasting(seconds))).toEqual(length);
+  });
 });

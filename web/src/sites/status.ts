@@ -1,5 +1,5 @@
 /** How a site is, in one word, and what is to be said of all of them. Pure. */
-import type { LiveSite } from '../api/types';
+import type { Incident, LiveSite } from '../api/types';
 
 export type Status = 'well' | 'partly' | 'silent' | 'draining' | 'drained';
 
@@ -30,6 +30,17 @@ export function summaryOf(sites: readonly LiveSite[]): Summary {
   const draining = titlesOf('draining', 'drained');
   if (draining.length) return { key: 'draining', titles: draining, leader };
   return { key: 'allWell', titles: [], leader };
+}
+
+const MICROSECONDS_A_SECOND = 1_000_000;
+
+/** How long an incident lasted, in the unit one would say it in; nothing while it lasts. */
+export function lengthOf(incident: Incident): { unit: 'seconds' | 'minutes' | 'hours'; n: number } | null {
+  if (incident.returned_at == null) return null;
+  const seconds = Math.max(0, (incident.returned_at - incident.lost_at) / MICROSECONDS_A_SECOND);
+  if (seconds < 90) return { unit: 'seconds', n: Math.round(seconds) };
+  if (seconds < 90 * 60) return { unit: 'minutes', n: Math.round(seconds / 60) };
+  return { unit: 'hours', n: Math.round(seconds / 3600) };
 }
 
 /** A figure of a drill's report: a number, or the 95th percentile of several rounds. */

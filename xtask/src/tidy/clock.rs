@@ -34,6 +34,10 @@ const MEASURES: &[(&str, &str)] = &[
         "how long this site's etcd has been passed over",
     ),
     (
+        "platform/cluster/src/leadership.rs",
+        "for how long a full disk has refused writes",
+    ),
+    (
         "platform/cluster/src/leadership/follow.rs",
         "how long etcd has not answered",
     ),

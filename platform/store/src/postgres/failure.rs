@@ -28,6 +28,8 @@ pub(super) fn classify(sql: &str, error: &tokio_postgres::Error) -> Failure {
         )))
     } else if *code == SqlState::UNDEFINED_TABLE {
         Failure::Final(StoreError::NoTable(message.to_owned()))
+    } else if *code == SqlState::DISK_FULL {
+        Failure::Full(message.to_owned())
     } else if is_lost(code) {
         Failure::Lost(message.to_owned())
     } else if code.code().starts_with("23") {
@@ -40,7 +42,7 @@ pub(super) fn classify(sql: &str, error: &tokio_postgres::Error) -> Failure {
 /// The meaning of an error in answer to COMMIT: when the connection went with it, nobody knows.
 pub(super) fn at_commit(error: &tokio_postgres::Error) -> Failure {
     match classify("COMMIT", error) {
-        Failure::Lost(reason) => Failure::Unknown(reason),
+        Failure::Lost(reason) | Failure::Full(reason) => Failure::Unknown(reason),
         failure => failure,
     }
 }
@@ -60,7 +62,6 @@ fn is_lost(code: &SqlState) -> bool {
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
             SqlState::TOO_MANY_CONNECTIONS,
-            SqlState::DISK_FULL,
         ]
         .contains(code)
 }

@@ -121,6 +121,13 @@ impl Primary {
         confirmed.map_err(|reason| Failure::Unknown(format!("the leader was not confirmed: {reason}")))
     }
 
+    /// Tells those who follow the leader that its disk takes nothing more.
+    pub(super) fn note_full(&self, reign: &Reign) {
+        if let (Self::Led(led), Some(term)) = (self, &reign.term) {
+            led.leadership.note_full_disk(term);
+        }
+    }
+
     /// Whether reads had better go to a standby at once.
     pub(super) fn is_silent(&self) -> bool {
         match self {

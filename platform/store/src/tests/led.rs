@@ -20,6 +20,7 @@ struct Told {
     refused: AtomicU32,
     asked: AtomicU32,
     is_silent: AtomicBool,
+    full: AtomicU32,
 }
 
 impl Leadership for Told {
@@ -47,6 +48,11 @@ impl Leadership for Told {
 
     fn is_primary_silent(&self) -> bool {
         self.is_silent.load(Ordering::SeqCst)
+    }
+
+    fn note_full_disk(&self, term: &Arc<Term>) {
+        assert_eq!(term.create_revision, 1);
+        self.full.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -84,6 +90,7 @@ async fn led(limits: &StoreLimits) -> Led {
         refused: AtomicU32::new(0),
         asked: AtomicU32::new(0),
         is_silent: AtomicBool::new(false),
+        full: AtomicU32::new(0),
     });
     let leadership = Arc::clone(&told) as Arc<dyn Leadership>;
     let store = Store::open_led(
@@ -221,4 +228,26 @@ async fn a_read_does_not_wait_for_a_primary_that_is_silent() {
     let begun = Instant::now();
     assert_eq!(count(&store, "note").await, 1);
     assert!(begun.elapsed() < limits().primary_read_wait);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_waited_for_and_then_the_write_is_done_once() {
+    let Led { store, told, .. } = led(&limits()).await;
+    let refused = Arc::new(AtomicU32::new(2));
+    let written: Result<(), StoreError> = store
+        .write_unkeyed(async move |tx: &mut Tx<'_>| {
+            let is_full = refused
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_ok();
+            if is_full {
+                let refuse =
+                    "DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$";
+                tx.execute(refuse, &[]).await?;
+            }
+            tx.execute("INSERT INTO note VALUES (1)", &[]).await.map(drop)
+        })
+        .await;
+    assert_eq!(written, Ok(()));
+    assert_eq!(told.full.load(Ordering::SeqCst), 2);
+    assert_eq!(count(&store, "note").await, 1);
 }

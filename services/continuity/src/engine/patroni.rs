@@ -187,6 +187,10 @@ impl Engine for PatroniEngine {
         })
     }
 
+    fn full_disk(&self) -> BoxFuture<'_, String> {
+        Box::pin(self.leadership.full_disk())
+    }
+
     fn move_etcd_leader<'a>(&'a self, to: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(etcd::move_leader(self.leadership.etcd(), to))
     }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use haechi_service::CancellationToken;
 use haechi_testkit::{TestStore, on_both_engines, operator};
 use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::{House, named, start_on};
 use crate::engine::{Engine, EngineError, EtcdMembership};
 use crate::model::{EngineFacts, EtcdFact, PostgresFact, SiteState};
+use crate::relief;
 
 const FOUR: [&str; 4] = ["pangyo", "gasan", "sejong", "busan"];
 
@@ -19,6 +23,9 @@ struct Written {
     facts: Mutex<EngineFacts>,
     done: Mutex<Vec<String>>,
     fails: Mutex<bool>,
+    /// The site of a primary whose disk is full.
+    full: watch::Sender<Option<String>>,
+    moved: Notify,
 }
 
 impl Written {
@@ -43,6 +50,8 @@ impl Written {
             }),
             done: Mutex::default(),
             fails: Mutex::new(false),
+            full: watch::Sender::new(None),
+            moved: Notify::new(),
         })
     }
 
@@ -68,7 +77,18 @@ impl Engine for Written {
         Box::pin(async move {
             self.note(format!("primary from {from}"))?;
             self.facts.lock().leader = Some("sejong".to_owned());
+            self.moved.notify_one();
             Ok("sejong".to_owned())
+        })
+    }
+
+    fn full_disk(&self) -> BoxFuture<'_, String> {
+        Box::pin(async {
+            let mut full = self.full.subscribe();
+            let site = full.wait_for(Option::is_some).await;
+            let site = site.unwrap().clone().unwrap();
+            self.full.send_replace(None);
+            site
         })
     }
 
@@ -178,8 +198,25 @@ async fn what_fails_is_tried_again_soon_until_it_is_done(store: TestStore) {
     assert_eq!(engine.done().len(), 0);
 }
 
+async fn a_primary_whose_disk_is_full_leaves_its_site(store: TestStore) {
+    let (house, engine) = house(store).await;
+    let end = CancellationToken::new();
+    let relieving = tokio::spawn(relief::run(house.continuity.clone(), end.clone()));
+    engine.full.send_replace(Some("pangyo".to_owned()));
+    timeout(Duration::from_secs(10), engine.moved.notified())
+        .await
+        .unwrap();
+    assert_eq!(engine.done(), ["primary from pangyo"]);
+    end.cancel();
+    timeout(Duration::from_secs(10), relieving)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
 on_both_engines!(
     a_wish_to_drain_moves_the_primary_once_and_keeps_it_away,
     a_site_that_returns_is_left_alone,
     what_fails_is_tried_again_soon_until_it_is_done,
+    a_primary_whose_disk_is_full_leaves_its_site,
 );

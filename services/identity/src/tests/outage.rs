@@ -183,6 +183,8 @@ impl Leadership for Over {
     fn is_primary_silent(&self) -> bool {
         false
     }
+
+    fn note_full_disk(&self, _term: &Arc<Term>) {}
 }
 
 /// A node that wakes, and whose primary wakes with it, does not know who signed in meanwhile.
