@@ -25,7 +25,7 @@ pub(crate) use ids::{
     new_room_id, pair_key, person_of, request_id, stream_of, user_id,
 };
 pub(crate) use keys::{
-    BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, KeyName, Signature, Signatures, SignedObject,
+    BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, Signature, Signatures, SignedObject,
     UploadedKey, Usage, check_device_keys, check_keys, is_signed_by,
 };
 pub(crate) use power_levels::PowerLevels;

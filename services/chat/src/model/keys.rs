@@ -7,5 +7,5 @@ mod signed;
 
 pub(crate) use backup::BackedUpKey;
 pub(crate) use cross_signing::{CrossSigningKey, CrossSigningKeys, Usage};
-pub(crate) use device::{DeviceKeys, KeyName, UploadedKey, check_device_keys, check_keys};
+pub(crate) use device::{DeviceKeys, UploadedKey, check_device_keys, check_keys};
 pub(crate) use signed::{Signature, Signatures, SignedObject, is_signed_by};

@@ -11,7 +11,6 @@ use super::super::Chat;
 use super::{KeysWish, with_zero};
 use crate::model::limits::ONE_TIME_KEYS_MAX;
 use crate::model::{ChatError, UploadedKey, check_device_keys, check_keys};
-use crate::store;
 use crate::store::keys::one_time;
 
 /// Keys of a device (`POST /keys/upload`).
