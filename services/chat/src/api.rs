@@ -2,11 +2,16 @@
 
 mod account;
 mod account_data;
+mod backups;
+mod dehydrated;
+mod devices;
 mod direct;
 mod discovery;
 mod error;
 mod filters;
 mod friends;
+mod json;
+mod keys;
 mod login;
 mod media;
 mod membership;
@@ -18,6 +23,8 @@ mod ruma;
 mod send;
 mod state;
 mod sync;
+mod to_device;
+mod uia;
 
 use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
@@ -67,6 +74,11 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         receipts::routes(),
         account_data::routes(),
         media::routes(),
+        keys::routes(),
+        backups::routes(),
+        to_device::routes(),
+        dehydrated::routes(),
+        devices::routes(),
     ];
     let matrix = matrix
         .into_iter()

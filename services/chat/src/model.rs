@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod filter;
 mod ids;
+mod keys;
 pub mod limits;
 mod power_levels;
 mod redaction;
@@ -21,7 +22,11 @@ pub(crate) use event::{Draft, Event, Reader, notifies, raw_json};
 pub(crate) use filter::{EventFilter, SyncFilter};
 pub(crate) use ids::{
     PEOPLE, STREAMS, Stream, event_id_of_message, event_id_of_transaction, member_key, new_event_id,
-    new_room_id, pair_key, person_of, stream_of, user_id,
+    new_room_id, pair_key, person_of, request_id, stream_of, user_id,
+};
+pub(crate) use keys::{
+    BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, Signature, Signatures, SignedObject,
+    UploadedKey, Usage, check_device_keys, check_keys, is_signed_by,
 };
 pub(crate) use power_levels::PowerLevels;
 pub(crate) use redaction::redacted_content;

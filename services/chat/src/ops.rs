@@ -8,9 +8,11 @@ mod direct;
 mod filters;
 mod friends;
 mod hub;
+mod keys;
 mod media;
 mod membership;
 mod messages;
+mod people;
 mod post_message;
 mod profile;
 mod pulse;
@@ -37,6 +39,10 @@ use crate::model::{ChatError, person_of, user_id};
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
 pub(crate) use friends::Friend;
+pub(crate) use keys::{
+    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
+    ToDeviceTarget,
+};
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
@@ -44,8 +50,8 @@ pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
-use account_data::AccountDataBatcher;
 use hub::Hub;
+use people::PeopleBatcher;
 use stream::Streams;
 use typing::Typing;
 
@@ -60,7 +66,7 @@ struct Inner {
     hub: Arc<Hub>,
     typing: Typing,
     streams: Streams,
-    account_data: AccountDataBatcher,
+    people: PeopleBatcher,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
 }
@@ -83,7 +89,7 @@ impl Chat {
             context.store.clone(),
             context.shutdown.clone(),
         ));
-        let account_data = account_data::start(&context.cluster, &context.store, &hub);
+        let people = people::start(&context.cluster, &context.store, &hub);
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             typing: Typing::new(context.now()),
@@ -92,9 +98,10 @@ impl Chat {
             server_name,
             hub,
             streams,
-            account_data,
+            people,
         }));
         chat.listen_for_typing();
+        chat.listen_for_ended_sessions();
         chat
     }
 
@@ -147,7 +154,7 @@ impl Chat {
         let rooms = (0..STREAMS)
             .filter(|stream| self.0.streams.is_here(*stream))
             .count();
-        rooms + usize::from(self.0.account_data.is_here())
+        rooms + usize::from(self.0.people.is_here())
     }
 
     fn store(&self) -> &Store {

@@ -4,6 +4,7 @@ pub(crate) mod account_data;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod friends;
+pub(crate) mod keys;
 pub(crate) mod media;
 pub(crate) mod memberships;
 pub(crate) mod receipts;

@@ -2,8 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod abuse;
+mod backups;
 mod content;
+mod cross_signing;
+mod crypto;
+mod dehydrated;
+mod device_lists;
+mod devices;
 mod direct;
+mod keys;
 mod logins;
 mod media;
 mod membership;
@@ -16,6 +23,7 @@ mod profile;
 mod retried;
 mod state;
 mod sync;
+mod to_device;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ mod password;
 mod session;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use haechi_base::{PersonId, SessionId, Time};
@@ -67,6 +67,7 @@ struct Inner {
     settings: IdentitySettings,
     tokens: Tokens,
     sessions: SessionCache,
+    ending: Ending,
     callers: Option<KeyedLimiter<Caller>>,
     password_sign_ins: KeyedLimiter<(Caller, PasswordSubject)>,
     password_changes: KeyedLimiter<PersonId>,
@@ -79,6 +80,10 @@ impl Identity {
     pub fn new(context: Context, settings: IdentitySettings) -> Self {
         let tokens = Tokens::new(&context.secrets, &context.server_name);
         let sessions = SessionCache::start(&context.cluster);
+        let ending = Ending {
+            sessions: sessions.clone(),
+            listener: Arc::default(),
+        };
         let hour = Duration::from_secs(60 * 60);
         let callers = settings
             .tries_per_caller_hourly
@@ -88,11 +93,20 @@ impl Identity {
             settings,
             tokens,
             sessions,
+            ending,
             callers,
             password_sign_ins: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
             password_changes: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
             hashing: Hashing::new(),
         }))
+    }
+
+    /// Has `listener` called on this node after sessions of a person were ended by it: a hint, which may be lost, as
+    /// it is when sessions run out or a stolen token ends one. There is one listener; a second is not heard.
+    pub fn on_sessions_ended(&self, listener: impl Fn(PersonId) + Send + Sync + 'static) {
+        if self.0.ending.listener.set(Box::new(listener)).is_err() {
+            tracing::warn!("the end of sessions has a listener already");
+        }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -192,10 +206,26 @@ fn too_many(counted: std::result::Result<(), Duration>) -> Result<()> {
     counted.map_err(|retry_after| IdentityError::TooMany { retry_after })
 }
 
-/// Ends sessions on all nodes even if nobody waits for the answer of the write any more.
-fn end_after_commit(tx: &mut Tx<'_>, cache: &SessionCache, ended: Vec<SessionId>) {
-    if !ended.is_empty() {
-        let cache = cache.clone();
-        tx.after_commit(move || cache.end(&ended));
+/// Who is told that sessions have ended.
+#[derive(Clone)]
+struct Ending {
+    sessions: SessionCache,
+    listener: Arc<OnceLock<Listener>>,
+}
+
+type Listener = Box<dyn Fn(PersonId) + Send + Sync>;
+
+/// Ends sessions on all nodes even if nobody waits for the answer of the write any more. Whose they are is told to the
+/// listener.
+fn end_after_commit(tx: &mut Tx<'_>, ending: &Ending, person: Option<PersonId>, ended: Vec<SessionId>) {
+    if ended.is_empty() {
+        return;
     }
+    let ending = ending.clone();
+    tx.after_commit(move || {
+        ending.sessions.end(&ended);
+        if let (Some(person), Some(listener)) = (person, ending.listener.get()) {
+            listener(person);
+        }
+    });
 }

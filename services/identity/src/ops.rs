@@ -6,8 +6,8 @@ use haechi_store::Tx;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceRequest, DisplayName, GivenToken, IdentityError, Person,
-    PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, refresh_step, refuse_flood,
+    CODES_COUNTED_FOR, Code, CodeVerdict, DeviceName, DeviceRequest, DisplayName, GivenToken, IdentityError,
+    Person, PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, refresh_step, refuse_flood,
 };
 use crate::store;
 
@@ -345,6 +345,33 @@ pub async fn sessions(
 ) -> Result<Vec<Session>> {
     let newest = SessionId::from_uuid(uuid::Uuid::max());
     Ok(store::sessions_of(tx, actor.person, before.unwrap_or(newest), limit, now).await?)
+}
+
+/// The living sessions of these people: their devices. In no order; people without one are left out.
+///
+/// # Errors
+/// [`IdentityError::Store`].
+pub async fn sessions_of_people(tx: &mut Tx<'_>, people: &[PersonId], now: Time) -> Result<Vec<Session>> {
+    let mut sessions = store::sessions_of_people(tx, people).await?;
+    sessions.retain(|session| now < session.expires_at);
+    Ok(sessions)
+}
+
+/// Gives one of the actor's devices another name.
+///
+/// # Errors
+/// [`IdentityError::NoSuchSession`], [`IdentityError::Store`].
+pub async fn rename_device(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    device_id: &str,
+    name: &DeviceName,
+    now: Time,
+) -> Result<()> {
+    match store::rename_device(tx, actor.person, device_id, name, now).await? {
+        true => Ok(()),
+        false => Err(IdentityError::NoSuchSession),
+    }
 }
 
 /// Ends one of the actor's sessions; returns it.

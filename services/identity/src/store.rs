@@ -3,7 +3,7 @@
 use haechi_base::{PersonId, Role, SessionId, Time};
 use haechi_store::{Row, Statement, StoreError, Tx};
 
-use crate::model::{Code, CodeId, DisplayName, Person, PhoneNumber, SESSIONS_PER_PERSON_MAX, Session};
+use crate::model::{Code, CodeId, DeviceName, DisplayName, Person, PhoneNumber, SESSIONS_PER_PERSON_MAX, Session};
 
 const FIND_PERSON: &str =
     "SELECT id, phone, display_name, role, created_at FROM identity_person WHERE id = $1";
@@ -50,6 +50,13 @@ const SESSIONS_OF: &str = "
     SELECT id, person, device_id, device_name, refreshable, generation, used_generation, refreshes, created_at,
         last_used_at, expires_at
     FROM identity_session WHERE person = $1 AND expires_at > $2 AND id < $3 ORDER BY id DESC LIMIT $4";
+const SESSIONS_OF_PEOPLE: &str = "
+    SELECT id, person, device_id, device_name, refreshable, generation, used_generation, refreshes, created_at,
+        last_used_at, expires_at
+    FROM identity_session WHERE person IN";
+const RENAME_DEVICE: &str = "
+    UPDATE identity_session SET device_name = $3 WHERE person = $1 AND device_id = $2 AND expires_at > $4
+    RETURNING id";
 const ADD_SESSION: &str = "
     INSERT INTO identity_session (id, person, device_id, device_name, refreshable, generation, used_generation,
         created_at, last_used_at, expires_at)
@@ -247,6 +254,29 @@ pub(crate) async fn sessions_of(
 ) -> Result<Vec<Session>, StoreError> {
     let rows = tx.query(SESSIONS_OF, &[&person, &now, &before, &limit]).await?;
     rows.iter().map(session).collect()
+}
+
+/// The sessions of these people, those that are over included.
+pub(crate) async fn sessions_of_people(
+    tx: &mut Tx<'_>,
+    people: &[PersonId],
+) -> Result<Vec<Session>, StoreError> {
+    let rows = tx.query_in(SESSIONS_OF_PEOPLE, people, "").await?;
+    rows.iter().map(session).collect()
+}
+
+/// Gives a device with a living session another name; returns whether there is one.
+pub(crate) async fn rename_device(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    device_id: &str,
+    name: &DeviceName,
+    now: Time,
+) -> Result<bool, StoreError> {
+    let renamed = tx
+        .query_optional(RENAME_DEVICE, &[&person, &device_id, name, &now])
+        .await?;
+    Ok(renamed.is_some())
 }
 
 /// Adds a session; returns the sessions it ended: the one on the same device, and the oldest over the limit.

@@ -20,6 +20,8 @@ pub(super) struct MatrixError {
     code: &'static str,
     message: String,
     retry_after: Option<Duration>,
+    /// The version of the backup that is in use (`M_WRONG_ROOM_KEYS_VERSION`).
+    current_version: Option<String>,
 }
 
 impl MatrixError {
@@ -29,6 +31,7 @@ impl MatrixError {
             code,
             message: message.into(),
             retry_after: None,
+            current_version: None,
         }
     }
 
@@ -63,6 +66,9 @@ impl IntoResponse for MatrixError {
         if self.code == "M_UNKNOWN_TOKEN" {
             body["soft_logout"] = false.into();
         }
+        if let Some(version) = self.current_version {
+            body["current_version"] = version.into();
+        }
         if let Some(wait) = self.retry_after {
             body["retry_after_ms"] = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into();
         }
@@ -85,6 +91,10 @@ impl From<ChatError> for MatrixError {
             ChatError::MediaBusy => Some(MEDIA_BUSY_WAIT),
             _ => None,
         };
+        let current_version = match &error {
+            ChatError::WrongBackupVersion(version) => Some(version.clone()),
+            _ => None,
+        };
         let (status, code) = match error {
             ChatError::Store(error) => return error.into(),
             ChatError::Forbidden(_) => (StatusCode::FORBIDDEN, "M_FORBIDDEN"),
@@ -95,11 +105,16 @@ impl From<ChatError> for MatrixError {
             ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),
             ChatError::UnknownPosition => (StatusCode::BAD_REQUEST, "M_UNKNOWN_POS"),
+            ChatError::InvalidSignature(_) => (StatusCode::BAD_REQUEST, "M_INVALID_SIGNATURE"),
+            // Routes that ask for the password answer this with their own flows.
+            ChatError::ConfirmationNeeded => (StatusCode::FORBIDDEN, "M_FORBIDDEN"),
+            ChatError::WrongBackupVersion(_) => (StatusCode::FORBIDDEN, "M_WRONG_ROOM_KEYS_VERSION"),
             ChatError::InvalidRoomState(_) => (StatusCode::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
             ChatError::UnsupportedRoomVersion(_) => (StatusCode::BAD_REQUEST, "M_UNSUPPORTED_ROOM_VERSION"),
         };
         Self {
             retry_after,
+            current_version,
             ..Self::new(status, code, message)
         }
     }
@@ -145,6 +160,7 @@ impl From<&Problem> for MatrixError {
             code,
             message: problem.detail().to_owned(),
             retry_after: problem.retry_after(),
+            current_version: None,
         }
     }
 }

@@ -52,7 +52,10 @@ impl From<ChatError> for Problem {
             | ChatError::BadJson(_)
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
-            | ChatError::UnsupportedRoomVersion(_) => Self::unprocessable("invalid-body", detail),
+            | ChatError::UnsupportedRoomVersion(_)
+            | ChatError::InvalidSignature(_)
+            | ChatError::ConfirmationNeeded
+            | ChatError::WrongBackupVersion(_) => Self::unprocessable("invalid-body", detail),
         }
     }
 }

@@ -85,7 +85,7 @@ fn wrong_password() -> MatrixError {
 }
 
 /// Whom an identifier means: a user id, its local part, or a phone number.
-fn subject(chat: &Chat, identifier: &UserIdentifier) -> Option<PasswordSubject> {
+pub(super) fn subject(chat: &Chat, identifier: &UserIdentifier) -> Option<PasswordSubject> {
     match identifier {
         UserIdentifier::Matrix(matrix) if matrix.user.starts_with('@') => chat
             .identity()

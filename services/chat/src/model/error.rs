@@ -40,6 +40,15 @@ pub enum ChatError {
     /// Rooms of that version are not made here.
     #[error("rooms of version {0:?} are not made here; leave the version out")]
     UnsupportedRoomVersion(String),
+    /// A signature is missing or wrong.
+    #[error("{0}")]
+    InvalidSignature(String),
+    /// The person must first say once more who they are.
+    #[error("this needs your password once more")]
+    ConfirmationNeeded,
+    /// The backup is not the one that keys are put into now.
+    #[error("keys go into the newest backup, which is version {0}")]
+    WrongBackupVersion(String),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

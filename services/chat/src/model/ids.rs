@@ -72,6 +72,11 @@ pub(crate) fn event_id_of_message(person: PersonId, room_id: &str, content: &str
     hashed("message", person, &[room_id, content, &now.micros().to_string()])
 }
 
+/// What makes a request to send messages to devices the same request: its device, type and transaction id.
+pub(crate) fn request_id(person: PersonId, device: &str, kind: &str, transaction_id: &str) -> String {
+    hashed("to-device", person, &[device, kind, transaction_id])
+}
+
 fn hashed(purpose: &str, person: PersonId, parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     hash.update(purpose.as_bytes());

@@ -67,3 +67,57 @@ pub const UPLOAD_PERIOD: Duration = Duration::from_secs(24 * 3600);
 
 /// After how long to try again when they have uploaded that much.
 pub const UPLOADS_WAIT: Duration = Duration::from_secs(3600);
+
+/// Largest identity key, one-time key or cross-signing key with its signatures, in bytes.
+pub const KEY_OBJECT_BYTES_MAX: usize = 32_768;
+
+/// Signatures that one key may bring along.
+pub const SIGNATURES_MAX: usize = 100;
+
+/// One-time keys that are uploaded at once.
+pub const KEYS_A_UPLOAD_MAX: usize = 500;
+
+/// One-time keys of a device that wait to be claimed.
+pub const ONE_TIME_KEYS_MAX: u32 = 1_000;
+
+/// How long a claimed one-time key is remembered, so that a late upload does not bring it back.
+pub const CLAIMED_KEY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// People whose keys are asked for at once.
+pub const QUERIED_PEOPLE_MAX: usize = 1_000;
+
+/// Devices of which keys are claimed, or to which messages are sent, at once.
+pub const ADDRESSED_DEVICES_MAX: usize = 1_000;
+
+/// Signatures that are uploaded at once.
+pub const SIGNED_KEYS_MAX: usize = 500;
+
+/// People whose keys changed, or whom one no longer meets, that one sync names.
+pub const DEVICE_LISTS_MAX: u32 = 10_000;
+
+/// Bytes of all messages to devices that one request sends, each counted as often as it is put into an inbox: 4 MiB.
+pub const SENT_TO_DEVICE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Messages to a device in one sync; the rest comes with the next.
+pub const INBOX_PAGE_MAX: u32 = 100;
+
+/// Messages that wait for a device; what is sent beyond is dropped, as if the device were gone.
+pub const INBOX_MESSAGES_MAX: i64 = 10_000;
+
+/// How long a request to send messages to devices is remembered, so that a repetition sends nothing.
+pub const SENT_TO_DEVICE_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// After how long it is looked whether a device with keys still has a session.
+pub const DEVICE_LOOKED_AT_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Backups of one person, deleted ones included.
+pub const BACKUPS_MAX: i64 = 1_000;
+
+/// Keys in one backup.
+pub const BACKUP_KEYS_MAX: i64 = 100_000;
+
+/// Largest key in a backup, in bytes.
+pub const BACKUP_KEY_BYTES_MAX: usize = 16_384;
+
+/// Largest `auth_data` of a backup, and `device_data` of a dehydrated device, in bytes.
+pub const KEY_DATA_BYTES_MAX: usize = 65_536;

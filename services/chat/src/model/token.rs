@@ -39,6 +39,14 @@ impl SyncToken {
         }
     }
 
+    /// The same token with another position in one stream.
+    pub(crate) fn with_position(mut self, stream: Stream, to: i64) -> Self {
+        if let Some(position) = self.positions.get_mut(usize::from(stream)) {
+            *position = to;
+        }
+        self
+    }
+
     /// Whether a sync from this token finds anything in a snapshot that has come to `now`. In a degraded period a
     /// standby answers, which may lag behind what its primary gave out: then there is nothing yet.
     ///

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use haechi_base::PersonId;
-use haechi_cluster::OwnedBatcher;
-use haechi_service::Cluster;
-use haechi_store::{BatchLimits, Store, StoreError, Tx};
+use haechi_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::Chat;
-use super::hub::{Hub, News};
+use super::hub::Hub;
+use super::people::{self, PersonalWish};
 use crate::model::limits::ACCOUNT_DATA_BYTES_MAX;
-use crate::model::{ChatError, Content, PEOPLE};
+use crate::model::{ChatError, Content};
 use crate::store;
 use crate::store::account_data::Entry;
 
@@ -26,53 +25,27 @@ pub(crate) struct AccountData {
     pub(crate) content: Content,
 }
 
-pub(super) type AccountDataBatcher = OwnedBatcher<AccountData, Result<(), StoreError>>;
-
-pub(super) fn start(cluster: &Cluster, store: &Store, hub: &Arc<Hub>) -> AccountDataBatcher {
-    let (store, hub) = (store.clone(), Arc::clone(hub));
-    OwnedBatcher::start(
-        cluster,
-        "chat.people",
-        BatchLimits::default(),
-        move |entries: Vec<AccountData>| {
-            let (store, hub) = (store.clone(), Arc::clone(&hub));
-            async move {
-                let count = entries.len();
-                let outcome = store
-                    .write_unkeyed(async move |tx: &mut Tx<'_>| keep(tx, &entries, &hub).await)
-                    .await;
-                vec![outcome; count]
-            }
-        },
-    )
+/// Keeps entries inside the transaction of another verb.
+pub(super) async fn keep(tx: &mut Tx<'_>, entry: AccountData, hub: &Arc<Hub>) -> Result<(), ChatError> {
+    let answers = people::run(tx, &[PersonalWish::AccountData(entry)], hub).await?;
+    answers.into_iter().collect()
 }
 
-pub(super) async fn keep(tx: &mut Tx<'_>, entries: &[AccountData], hub: &Arc<Hub>) -> Result<(), StoreError> {
-    let first = store::streams::draw(tx, PEOPLE, entries.len()).await?;
+/// Keeps entries with their positions.
+pub(super) async fn put(tx: &mut Tx<'_>, entries: &[(i64, &AccountData)]) -> Result<(), StoreError> {
     let mut rows = BTreeMap::new();
-    for (position, entry) in (first..).zip(entries) {
+    for (position, entry) in entries {
         let row = Entry {
             person: entry.person,
             room_id: entry.room_id.clone(),
             kind: entry.kind.clone(),
             content: entry.content.as_str().to_owned(),
-            position,
+            position: *position,
         };
         // Of two for one place in a batch the later one stands.
         rows.insert((entry.person, entry.room_id.as_str(), entry.kind.as_str()), row);
     }
-    store::account_data::put(tx, &rows.values().collect::<Vec<_>>()).await?;
-    let news = News {
-        stream: PEOPLE,
-        first_position: first,
-        positions: entries.len(),
-        room_ids: Vec::new(),
-        memberships: Vec::new(),
-        people: entries.iter().map(|entry| entry.person).collect(),
-    };
-    let hub = Arc::clone(hub);
-    tx.after_commit(move || hub.announce(&news));
-    Ok(())
+    store::account_data::put(tx, &rows.values().collect::<Vec<_>>()).await
 }
 
 impl Chat {
@@ -89,7 +62,7 @@ impl Chat {
         if entry.kind.contains('\0') || entry.room_id.contains('\0') {
             return Err(ChatError::invalid("the type holds a NUL character"));
         }
-        Ok(self.0.account_data.submit(entry).await??)
+        self.0.people.submit(PersonalWish::AccountData(entry)).await?
     }
 
     /// An entry of account data; push rules are there from the start.

@@ -148,7 +148,7 @@ impl Chat {
                 kind: "m.direct".to_owned(),
                 content: Content::of(&direct),
             };
-            Ok(account_data::keep(tx, &[entry], &hub).await?)
+            account_data::keep(tx, entry, &hub).await
         })
         .await
     }

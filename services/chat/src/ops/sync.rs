@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::Chat;
+use super::keys::MovedRooms;
 use crate::model::limits::SYNC_WAIT_MAX;
 use crate::model::{ChatError, Membership, SyncFilter, SyncToken, raw_json};
 use crate::store;
@@ -45,6 +46,7 @@ impl Chat {
         let may_wait = since.is_some() && !wish.full_state;
         let end_of_wait = tokio::time::sleep(wish.wait.min(SYNC_WAIT_MAX));
         tokio::pin!(end_of_wait);
+        let mut is_first_look = true;
         loop {
             // Noted before the store is read, so that what comes in between wakes the wait below.
             let (mut news, is_stranger) = self.0.hub.listen(actor.person, self.now());
@@ -53,6 +55,10 @@ impl Chat {
             }
             let mut by_others = self.0.hub.pulse.follow();
             let answer = self.snapshot(actor, since, &wish).await?;
+            if let Some(since) = since.filter(|_| is_first_look && answer.has_received) {
+                self.forget_received(actor, since);
+            }
+            is_first_look = false;
             // Rooms that were entered through another node are known to nobody here until now.
             let rooms = answer.rooms.join.keys().map(String::as_str);
             self.0.hub.learn_rooms(actor.person, rooms);
@@ -103,8 +109,14 @@ impl Chat {
                 now,
             };
             let entries = chat.account_data_news(tx, &reader, &mut answer).await?;
-            chat.joined_news(tx, &reader, &entries, &mut answer).await?;
-            chat.other_news(tx, &reader, &mut answer).await?;
+            let joined = chat.joined_news(tx, &reader, &entries, &mut answer).await?;
+            let left = chat.other_news(tx, &reader, &mut answer).await?;
+            let rooms = MovedRooms {
+                joined: &joined,
+                left: &left,
+            };
+            let news = chat.device_news(tx, &actor, since, now, rooms).await?;
+            answer.take_devices(news);
             Ok(answer)
         })
         .await
@@ -135,13 +147,14 @@ impl Chat {
         Ok(about_rooms)
     }
 
+    /// Rooms the person is in; returns those where something happened since their token, wanted or not.
     async fn joined_news(
         &self,
         tx: &mut Tx<'_>,
         reader: &RoomReader<'_>,
         entries: &[Entry],
         answer: &mut SyncAnswer,
-    ) -> Result<(), ChatError> {
+    ) -> Result<Vec<FoundMember>, ChatError> {
         let person = reader.actor.person;
         let mut rooms: Vec<FoundMember> = match reader.since {
             None => store::memberships::of_person(tx, person, Membership::Join).await?,
@@ -161,25 +174,28 @@ impl Chat {
                 store::memberships::find(tx, &pairs).await?
             }
         };
-        rooms.retain(|found| {
-            found.member.membership == Membership::Join && reader.wish.filter.wants_room(&found.room_id)
-        });
+        rooms.retain(|found| found.member.membership == Membership::Join);
+        let moved = match reader.since {
+            Some(_) => rooms.clone(),
+            None => Vec::new(),
+        };
+        rooms.retain(|found| reader.wish.filter.wants_room(&found.room_id));
         for found in rooms {
             let room = reader.joined(tx, &found, entries).await?;
             if reader.since.is_none() || reader.wish.full_state || !room.is_empty() {
                 answer.rooms.join.insert(found.room_id, room);
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
-    /// Invitations, and rooms the person is out of.
+    /// Invitations, and rooms the person is out of; returns those that are new, wanted or not.
     async fn other_news(
         &self,
         tx: &mut Tx<'_>,
         reader: &RoomReader<'_>,
         answer: &mut SyncAnswer,
-    ) -> Result<(), ChatError> {
+    ) -> Result<Vec<FoundMember>, ChatError> {
         let person = reader.actor.person;
         let mut changed = match reader.since {
             Some(since) => store::memberships::changed(tx, person, &since).await?,
@@ -192,6 +208,7 @@ impl Chat {
                 found
             }
         };
+        let moved = changed.clone();
         changed.retain(|found| reader.wish.filter.wants_room(&found.room_id));
         for found in changed {
             if found.member.membership == Membership::Invite {
@@ -207,7 +224,7 @@ impl Chat {
                 answer.rooms.leave.insert(found.room_id, room);
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
     fn push_rules_event(&self, person: haechi_base::PersonId) -> Box<RawValue> {

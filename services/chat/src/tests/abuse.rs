@@ -113,7 +113,7 @@ async fn what_does_not_exist_is_told_apart(store: TestStore) {
 }
 
 /// Every route that asks for a sign-in, ROOM and USER to be filled in.
-const SIGNED_IN_ROUTES: [(&str, &str); 4] = [
+const SIGNED_IN_ROUTES: [(&str, &str); 8] = [
     (
         "GET",
         "account/whoami capabilities devices devices/x pushrules/ joined_rooms sync rooms/ROOM/members \
@@ -135,6 +135,26 @@ const SIGNED_IN_ROUTES: [(&str, &str); 4] = [
     (
         "PUT",
         "user/USER/account_data/x user/USER/rooms/ROOM/account_data/x",
+    ),
+    (
+        "POST",
+        "keys/upload keys/query keys/claim keys/device_signing/upload keys/signatures/upload room_keys/version \
+         delete_devices",
+    ),
+    (
+        "PUT",
+        "sendToDevice/m.x/1 devices/x room_keys/version/1 room_keys/keys?version=1 room_keys/keys/ROOM?version=1 \
+         room_keys/keys/ROOM/s?version=1",
+    ),
+    (
+        "GET",
+        "keys/changes?from=s&to=s room_keys/version room_keys/version/1 room_keys/keys?version=1 \
+         room_keys/keys/ROOM?version=1 room_keys/keys/ROOM/s?version=1",
+    ),
+    (
+        "DELETE",
+        "devices/x room_keys/version/1 room_keys/keys?version=1 room_keys/keys/ROOM?version=1 \
+         room_keys/keys/ROOM/s?version=1",
     ),
 ];
 

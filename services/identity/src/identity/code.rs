@@ -75,7 +75,7 @@ impl Identity {
             person_id: PersonId::new(now),
             session_id: SessionId::new(now),
         };
-        let cache = self.0.sessions.clone();
+        let ending = self.0.ending.clone();
         let outcome = self
             .0
             .context
@@ -83,7 +83,7 @@ impl Identity {
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let outcome = ops::sign_in_with_code(tx, &sign_in, now).await?;
                 if let CodeSignInOutcome::SignedIn(opened) = &outcome {
-                    end_after_commit(tx, &cache, opened.ended.clone());
+                    end_after_commit(tx, &ending, Some(opened.person.id), opened.ended.clone());
                 }
                 Ok::<_, IdentityError>(outcome)
             })

@@ -60,19 +60,61 @@ impl Identity {
         }
         let now = self.0.context.now();
         let id = SessionId::new(now);
-        let cache = self.0.sessions.clone();
+        let ending = self.0.ending.clone();
         let opened = self
             .0
             .context
             .store
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let opened = ops::open_session(tx, person.clone(), id, &device, now).await?;
-                end_after_commit(tx, &cache, opened.ended.clone());
+                end_after_commit(tx, &ending, Some(opened.person.id), opened.ended.clone());
                 Ok::<_, IdentityError>(opened)
             })
             .await?;
         self.end_by_answer(&opened.ended);
         self.give_tokens(opened, now)
+    }
+
+    /// Asks a signed-in person for their password once more, before something that a stolen token alone must not do.
+    /// `subject` is whom the client says it belongs to. Tries are counted as those of signing in.
+    ///
+    /// # Errors
+    /// As [`Identity::sign_in_with_password`]; also when the subject is somebody else.
+    pub async fn confirm_password(
+        &self,
+        actor: &Actor,
+        subject: Option<PasswordSubject>,
+        password: Password,
+        caller: Caller,
+    ) -> Result<()> {
+        let person = actor.person;
+        self.count_caller(caller)?;
+        too_many(
+            self.0
+                .password_sign_ins
+                .check(&(caller, PasswordSubject::Person(person))),
+        )?;
+        let hash = self
+            .0
+            .context
+            .store
+            .read(async move |tx: &mut Tx<'_>| {
+                let is_own = match &subject {
+                    None => true,
+                    Some(PasswordSubject::Person(id)) => *id == person,
+                    Some(PasswordSubject::Phone(phone)) => ops::find_by_phone(tx, phone)
+                        .await?
+                        .is_some_and(|found| found.id == person),
+                };
+                let hash = store::password_hash(tx, person).await?.flatten();
+                Ok::<_, IdentityError>(hash.filter(|_| is_own))
+            })
+            .await?
+            .ok_or(IdentityError::WrongPassword)?;
+        match self.is_password(password, hash).await? {
+            true => Ok(()),
+            false => Err(IdentityError::WrongPassword),
+        }
     }
 
     async fn is_password(&self, password: Password, hash: String) -> Result<bool> {

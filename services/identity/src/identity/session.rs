@@ -47,7 +47,7 @@ impl Identity {
         let now = self.0.context.now();
         let id = SessionId::new(now);
         let hash = secret::token_hash(token);
-        let cache = self.0.sessions.clone();
+        let ending = self.0.ending.clone();
         let opened = self
             .0
             .context
@@ -55,7 +55,7 @@ impl Identity {
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let opened = ops::sign_in_with_login_token(tx, &hash, id, &device, now).await?;
                 if let Some(opened) = &opened {
-                    end_after_commit(tx, &cache, opened.ended.clone());
+                    end_after_commit(tx, &ending, Some(opened.person.id), opened.ended.clone());
                 }
                 Ok::<_, IdentityError>(opened)
             })
@@ -88,7 +88,7 @@ impl Identity {
     }
 
     async fn rotate(&self, id: SessionId, generation: u32, now: Time) -> Result<SignedInSession> {
-        let cache = self.0.sessions.clone();
+        let ending = self.0.ending.clone();
         let outcome = self
             .0
             .context
@@ -96,7 +96,7 @@ impl Identity {
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let outcome = ops::refresh(tx, id, generation, now).await?;
                 if let RefreshOutcome::Ended(ended) = &outcome {
-                    end_after_commit(tx, &cache, ended.clone());
+                    end_after_commit(tx, &ending, None, ended.clone());
                     // Said here, because nobody may wait for the answer any more.
                     tx.after_commit(move || {
                         tracing::warn!(session = %id, "a refresh token was used twice; its session was ended");
@@ -141,14 +141,14 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuchSession`], [`IdentityError::Store`].
     pub async fn end_session(&self, actor: &Actor, session: SessionId) -> Result<()> {
-        let (actor, cache) = (actor.clone(), self.0.sessions.clone());
+        let (actor, ending) = (actor.clone(), self.0.ending.clone());
         let ended = self
             .0
             .context
             .store
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let ended = ops::end_session(tx, &actor, session).await?;
-                end_after_commit(tx, &cache, ended.clone());
+                end_after_commit(tx, &ending, Some(actor.person), ended.clone());
                 Ok::<_, IdentityError>(ended)
             })
             .await?;
@@ -169,14 +169,14 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn sign_out_all(&self, actor: &Actor) -> Result<()> {
-        let (actor, cache) = (actor.clone(), self.0.sessions.clone());
+        let (actor, ending) = (actor.clone(), self.0.ending.clone());
         let ended = self
             .0
             .context
             .store
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let ended = ops::end_sessions(tx, &actor).await?;
-                end_after_commit(tx, &cache, ended.clone());
+                end_after_commit(tx, &ending, Some(actor.person), ended.clone());
                 Ok::<_, IdentityError>(ended)
             })
             .await?;

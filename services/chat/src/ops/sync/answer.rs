@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::SyncToken;
+use super::super::keys::DeviceNews;
+use crate::model::{PEOPLE, SyncToken};
 
 /// All that is new.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,10 @@ pub(crate) struct SyncAnswer {
     to_device: Events,
     device_lists: DeviceLists,
     device_one_time_keys_count: BTreeMap<String, u32>,
+    device_unused_fallback_key_types: Vec<String>,
+    /// Whether messages to the device are still kept that its token proves to have come.
+    #[serde(skip)]
+    pub(super) has_received: bool,
 }
 
 impl SyncAnswer {
@@ -35,13 +40,35 @@ impl SyncAnswer {
             to_device: Events::default(),
             device_lists: DeviceLists::default(),
             device_one_time_keys_count: BTreeMap::new(),
+            device_unused_fallback_key_types: Vec::new(),
+            has_received: false,
         }
+    }
+
+    /// Takes up what is new to the device. When not all messages to it are told, the token stays behind at the last one
+    /// in the people's stream: the next sync goes on from there, and tells once more what else happened since.
+    pub(super) fn take_devices(&mut self, news: DeviceNews) {
+        if let Some(position) = news.told_until {
+            self.reached = self.reached.with_position(PEOPLE, position);
+            self.next_batch = self.reached.to_string();
+        }
+        self.to_device.events = news.to_device;
+        self.device_lists = DeviceLists {
+            changed: news.changed,
+            left: news.left,
+        };
+        self.device_one_time_keys_count = news.one_time_keys;
+        self.device_unused_fallback_key_types = news.unused_fallbacks;
+        self.has_received = news.has_received;
     }
 
     /// Whether there is nothing new.
     pub(super) fn is_empty(&self) -> bool {
         let rooms = &self.rooms;
         self.account_data.events.is_empty()
+            && self.to_device.events.is_empty()
+            && self.device_lists.changed.is_empty()
+            && self.device_lists.left.is_empty()
             && rooms.join.is_empty()
             && rooms.invite.is_empty()
             && rooms.leave.is_empty()
