@@ -14,18 +14,6 @@ const proxy = Object.fromEntries(
 export default defineConfig({
   plugins: [
     svelte(),
-    {
-      // matrix-js-sdk carries its encryption as a 5 MB WebAssembly file, reached only by
-      // `initRustCrypto`. Encrypted chats are not built yet, so it stays out of the build.
-      name: 'leave-out-matrix-encryption',
-      enforce: 'pre',
-      load(id) {
-        if (/matrix-js-sdk\/lib\/rust-crypto\/index\.js$/.test(id)) {
-          return 'export function initRustCrypto() { throw new Error("Encryption is not part of this build"); }';
-        }
-        return null;
-      },
-    },
     VitePWA({
       registerType: 'autoUpdate',
       injectRegister: null,
@@ -48,8 +36,9 @@ export default defineConfig({
       },
       workbox: {
         globPatterns: ['**/*.{html,js,css,svg,webmanifest}'],
-        // The Matrix library is fetched after sign-in only, and kept when it was.
-        globIgnores: ['**/matrix-*.js'],
+        // The Matrix library is fetched after sign-in only, its encryption for secret chats only, and kept when it was.
+        globIgnores: ['**/matrix-*.js', '**/encryption-*.js', 'push-worker.js'],
+        importScripts: ['/push-worker.js'],
         navigateFallback: '/index.html',
         navigateFallbackDenylist: [
           /^\/api\//,
@@ -61,9 +50,9 @@ export default defineConfig({
         cleanupOutdatedCaches: true,
         runtimeCaching: [
           {
-            urlPattern: /\/assets\/matrix-.*\.js$/,
+            urlPattern: /\/assets\/(matrix|encryption)[-_].*\.(js|wasm)$/,
             handler: 'CacheFirst',
-            options: { cacheName: 'matrix-library', expiration: { maxEntries: 4 } },
+            options: { cacheName: 'matrix-library', expiration: { maxEntries: 8 } },
           },
         ],
       },
@@ -76,10 +65,11 @@ export default defineConfig({
     rollupOptions: {
       output: {
         // The Matrix library and what only it needs get a name that the service worker can tell.
-        chunkFileNames: ({ moduleIds }) =>
-          moduleIds.some((id) => id.includes('/matrix-js-sdk/'))
-            ? 'assets/matrix-[hash].js'
-            : 'assets/[name]-[hash].js',
+        chunkFileNames: ({ moduleIds }) => {
+          const holds = (part: string) => moduleIds.some((id) => id.includes(part));
+          if (holds('/matrix-sdk-crypto-wasm/')) return 'assets/encryption-[hash].js';
+          return holds('/matrix-js-sdk/') ? 'assets/matrix-[hash].js' : 'assets/[name]-[hash].js';
+        },
       },
     },
   },

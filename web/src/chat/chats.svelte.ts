@@ -2,6 +2,7 @@
 import { answer, api } from '../api/client';
 import { Unreachable } from '../api/problems';
 import { readCache, writeCache } from '../cache/database';
+import { outbox } from '../outbox/outbox.svelte';
 import { session } from '../session/session.svelte';
 import { connection } from './connection.svelte';
 import { rowOf, type ChatRow } from './rooms';
@@ -18,7 +19,10 @@ class Chats {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   get unread(): number {
-    return this.rows.reduce((sum, row) => sum + (row.membership === 'invite' ? 1 : row.unread), 0);
+    return this.rows.reduce((sum, row) => {
+      if (row.muted) return sum;
+      return sum + (row.membership === 'invite' ? 1 : row.unread);
+    }, 0);
   }
 
   async start(): Promise<void> {
@@ -28,6 +32,7 @@ class Chats {
       this.loaded = true;
     }
     connection.whenChanged((changed) => this.#read(changed));
+    outbox.knowSecrets((roomId) => this.find(roomId)?.secret === true);
     await this.connect();
   }
 
@@ -77,26 +82,33 @@ class Chats {
     if (changed.has('')) rows.clear();
     for (const roomId of all) {
       const room = client.getRoom(roomId);
-      const row = room && rowOf(room, session.userId);
+      const row = room && rowOf(client, room, session.userId);
       if (row) rows.set(roomId, row);
       else rows.delete(roomId);
     }
-    this.rows = [...rows.values()].sort(byInviteThenTime);
+    this.rows = [...rows.values()].sort(inOrder);
     this.loaded = true;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      void writeCache(CACHE_KEY, this.rows);
+      void writeCache(CACHE_KEY, this.rows.map(forKeeping));
     }, CACHE_AFTER_MS);
   }
 }
 
 export function isDirect(row: ChatRow): boolean {
-  return row.membership === 'join' && !row.title && row.others.length === 1;
+  return row.membership === 'join' && !row.title && row.others.length === 1 && !row.secret;
 }
 
-function byInviteThenTime(a: ChatRow, b: ChatRow): number {
+/** Invitations, then what is kept at the top, then the newest. */
+function inOrder(a: ChatRow, b: ChatRow): number {
   if (a.membership !== b.membership) return a.membership === 'invite' ? -1 : 1;
+  if (Boolean(a.pinned) !== Boolean(b.pinned)) return a.pinned ? -1 : 1;
   return b.lastAt - a.lastAt;
+}
+
+/** What came sealed is not kept in the open. */
+function forKeeping(row: ChatRow): ChatRow {
+  return row.secret && row.lastBody ? { ...row, lastBody: { kind: 'encrypted' } } : row;
 }
 
 export const chats = new Chats();

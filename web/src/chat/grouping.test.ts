@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blocksOf } from './grouping';
+import { albumsOf, blocksOf } from './grouping';
 import type { Body, Message } from './message';
 
 const minute = 60_000_000;
@@ -52,4 +52,28 @@ describe('blocksOf', () => {
   });
 
   it('has nothing to say about nothing', () => expect(shape([])).toEqual([]));
+
+  it('draws a line before what is new', () => {
+    const kinds = blocksOf([message('1', 'a', 0), message('2', 'a', 1)], dayKey, true, '2').map(
+      (block) => block.kind,
+    );
+    expect(kinds).toEqual(['day', 'group', 'unread', 'group']);
+  });
+});
+
+describe('albumsOf', () => {
+  const photo = (id: string, album?: string): Message =>
+    message(id, 'a', 0, {
+      kind: 'image',
+      album,
+      media: { url: 'mxc://h/1', name: id, type: 'image/png', bytes: 1 },
+    });
+  it('keeps photos of one album together', () =>
+    expect(
+      albumsOf([photo('1', 'x'), photo('2', 'x'), photo('3', 'y'), photo('4'), photo('5')]).map((one) =>
+        one.map(({ id }) => id).join('+'),
+      ),
+    ).toEqual(['1+2', '3', '4', '5']));
+  it('leaves one that failed alone', () =>
+    expect(albumsOf([photo('1', 'x'), { ...photo('2', 'x'), state: 'failed' }])).toHaveLength(2));
 });

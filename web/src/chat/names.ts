@@ -24,6 +24,16 @@ export function preview(body: Body | null, me: string, sender: string): string {
       return body.text || t('chat.unknown');
     case 'image':
       return t('chats.photo');
+    case 'video':
+      return t('chats.video');
+    case 'voice':
+      return t('chat.voiceNote');
+    case 'card':
+      return body.card.title || body.card.text;
+    case 'poll':
+      return t('chats.poll', { question: body.poll.question });
+    case 'call':
+      return t(body.video ? 'call.video' : 'call.voice');
     case 'file':
       return t('chats.file', { name: body.media.name });
     case 'transfer': {
@@ -38,6 +48,7 @@ export function preview(body: Body | null, me: string, sender: string): string {
     case 'named':
       return body.title;
     case 'membership':
+    case 'secret':
       return '';
   }
 }

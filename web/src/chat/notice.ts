@@ -4,6 +4,7 @@ import type { Message } from './message';
 
 export function noticeText(message: Message, nameOf: (userId: string) => string): string {
   const { body } = message;
+  if (body.kind === 'secret') return t('secret.notice');
   if (body.kind === 'named') return t('chat.named', { name: nameOf(message.sender), title: body.title });
   if (body.kind !== 'membership') return '';
   const name = nameOf(body.who);

@@ -1,31 +1,69 @@
 /** One open chat: its messages (from the cache at once, then live), with what still waits in the outbox. */
-import type { Room } from 'matrix-js-sdk';
+import type { EventTimeline, Room } from 'matrix-js-sdk';
 import { readCache, writeCache } from '../cache/database';
 import { changeover } from '../net/changeover.svelte';
 import { reachability } from '../net/reachability.svelte';
+import { eventOf, isMessage } from '../outbox/content';
 import type { OutboxEntry } from '../outbox/entry';
 import { outbox } from '../outbox/outbox.svelte';
 import { session } from '../session/session.svelte';
 import { connection } from './connection.svelte';
-import type { Body, Message } from './message';
-import { membersOf, messagesOf, typingIn, type Member } from './rooms';
+import { conversationOf, firstUnreadOf, type Reader } from './conversation';
+import { BACK, chainOf, FORTH, rawOf, readersOf } from './events';
+import type { RawEvent } from './message';
+import { announcedIn, isSecret, maySet, membersOf, typingIn, type Member } from './rooms';
 
 const PAGE = 40;
-const CACHED_MESSAGES = 60;
+const CACHED_EVENTS = 100;
 const CACHE_AFTER_MS = 1_000;
+
+/** What the person may do in the chat beyond talking. */
+export interface Rights {
+  announce: boolean;
+  /** Delete what others said. */
+  remove: boolean;
+}
+
+interface Cached {
+  raw: RawEvent[];
+  members: Member[];
+  readers: Reader[];
+  announced: string[];
+}
 
 export class Timeline {
   /** What the server has. */
-  events = $state.raw<Message[]>([]);
+  raw = $state.raw<RawEvent[]>([]);
   members = $state.raw<Member[]>([]);
   typing = $state.raw<string[]>([]);
+  announced = $state.raw<string[]>([]);
+  rights = $state.raw<Rights>({ announce: false, remove: false });
   loaded = $state(false);
   loadingOlder = $state(false);
   /** There is more history on the server. */
   hasOlder = $state(false);
+  /** An older part of the chat is shown, and the newest messages are not. */
+  inPast = $state(false);
+  /** The message that was jumped to; a new object for each jump. */
+  jumped = $state.raw<{ id: string } | null>(null);
+  /** Where what is new to the person began when they opened the chat. */
+  firstUnread = $state('');
   /** The server's messages and, after them, what is still on its way. */
-  messages = $derived.by(() => [...this.events, ...this.#onTheWay()]);
+  messages = $derived.by(() =>
+    conversationOf({
+      events: this.raw,
+      pending: this.#pending(),
+      readers: this.inPast ? [] : this.#readers,
+      me: session.userId,
+      ignored: this.#ignored,
+    }),
+  );
+  #readers = $state.raw<Reader[]>([]);
+  #ignored = $state.raw<ReadonlySet<string>>(new Set());
+  #past: EventTimeline | null = null;
   #fromCache = false;
+  #loadingNewer = false;
+  #knowsUnread = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stop: () => void;
 
@@ -46,10 +84,12 @@ export class Timeline {
 
   async loadOlder(): Promise<void> {
     const room = this.#room();
-    if (!room || this.loadingOlder || !this.hasOlder) return;
+    const { client } = connection;
+    if (!room || !client || this.loadingOlder || !this.hasOlder) return;
     this.loadingOlder = true;
     try {
-      await connection.client?.scrollback(room, PAGE);
+      const oldest = chainOf(this.#shown(room))[0]!;
+      await client.paginateEventTimeline(oldest, { backwards: true, limit: PAGE });
     } catch {
       // Away: the person scrolls again when we are back.
     } finally {
@@ -58,12 +98,61 @@ export class Timeline {
     }
   }
 
+  /** Loads on towards the newest messages while an older part is shown. */
+  async loadNewer(): Promise<void> {
+    const room = this.#room();
+    const { client } = connection;
+    if (!room || !client || !this.inPast || this.#loadingNewer) return;
+    this.#loadingNewer = true;
+    try {
+      const newest = chainOf(this.#shown(room)).at(-1)!;
+      const isMore = await client.paginateEventTimeline(newest, { backwards: false, limit: PAGE });
+      // The server has nothing newer: what comes next comes by the sync.
+      if (!isMore && !newest.getPaginationToken(FORTH)) this.#past = null;
+    } catch {
+      // As above.
+    } finally {
+      this.#loadingNewer = false;
+      this.#read();
+    }
+  }
+
+  /** Shows the chat around a message. Returns whether it is there to be shown. */
+  async jumpTo(eventId: string): Promise<boolean> {
+    const room = this.#room();
+    if (room && connection.client && !this.#holds(eventId)) {
+      try {
+        const found = await connection.client.getEventTimeline(room.getUnfilteredTimelineSet(), eventId);
+        this.#past = found;
+        this.#read();
+      } catch {
+        return false;
+      }
+    }
+    if (!this.#holds(eventId)) return false;
+    this.jumped = { id: eventId };
+    return true;
+  }
+
+  /** Back from an older part to the newest messages. */
+  toNewest(): void {
+    this.#past = null;
+    this.#read();
+  }
+
+  /** The event as it came, for forwarding and reporting. */
+  find(eventId: string): RawEvent | undefined {
+    return this.raw.find((event) => event.event_id === eventId);
+  }
+
   /** Tells the server that everything up to the last message was seen. */
   markRead(): void {
     const room = this.#room();
-    const last = room?.getLiveTimeline().getEvents().at(-1);
-    if (!room || !last || !reachability.reachable) return;
-    if (room.getEventReadUpTo(session.userId) === last.getId()) return;
+    if (!room || this.inPast || !reachability.reachable) return;
+    const events = room.getLiveTimeline().getEvents();
+    // What the library shows of its own before the server has it cannot be marked.
+    const last = events.findLast((event) => event.status === null);
+    if (!last || room.getEventReadUpTo(session.userId) === last.getId()) return;
     void connection.client?.sendReadReceipt(last).catch(() => undefined);
   }
 
@@ -71,13 +160,32 @@ export class Timeline {
     return (connection.ready && connection.client?.getRoom(this.roomId)) || null;
   }
 
+  #shown(room: Room): EventTimeline {
+    return this.#past ?? room.getLiveTimeline();
+  }
+
+  #holds(eventId: string): boolean {
+    return this.raw.some((event) => event.event_id === eventId);
+  }
+
   #read(): void {
     const room = this.#room();
     if (!room || this.#isNewer()) return;
-    this.events = messagesOf(room, session.userId);
+    const chain = chainOf(this.#shown(room));
+    if (chain.includes(room.getLiveTimeline())) this.#past = null;
+    const events = chain.flatMap((timeline) => timeline.getEvents());
+    for (const event of events) void connection.client?.decryptEventIfNeeded(event);
+    this.inPast = this.#past !== null;
+    // What the library echoes by itself (calls) is not a message yet.
+    this.raw = events.filter((event) => event.status === null).map(rawOf);
     this.members = membersOf(room);
     this.typing = typingIn(room, session.userId);
-    this.hasOlder = room.oldState.paginationToken !== null;
+    this.announced = announcedIn(room);
+    this.rights = rightsIn(room);
+    this.hasOlder = chain[0]!.getPaginationToken(BACK) !== null;
+    this.#readers = readersOf(room);
+    this.#ignored = new Set(connection.client?.getIgnoredUsers());
+    this.#rememberUnread(room);
     this.loaded = true;
     this.#dropEchoed();
     this.#timer ??= setTimeout(() => {
@@ -86,11 +194,20 @@ export class Timeline {
     }, CACHE_AFTER_MS);
   }
 
+  /** Once, at the first look: later everything is read as it comes. */
+  #rememberUnread(room: Room): void {
+    if (this.#knowsUnread || !connection.live) return;
+    this.#knowsUnread = true;
+    this.firstUnread = firstUnreadOf(this.raw, room.getEventReadUpTo(session.userId), session.userId);
+  }
+
   async #readCached(): Promise<void> {
-    const cached = await readCache<{ events: Message[]; members: Member[] }>(`chat ${this.roomId}`);
-    if (!cached || connection.live) return;
-    this.events = cached.events;
-    this.members = cached.members;
+    const cached = await readCache<Partial<Cached>>(`chat ${this.roomId}`);
+    if (!cached?.raw || connection.live) return;
+    this.raw = cached.raw;
+    this.members = cached.members ?? [];
+    this.announced = cached.announced ?? [];
+    this.#readers = cached.readers ?? [];
     this.#fromCache = true;
     this.loaded = true;
   }
@@ -101,10 +218,17 @@ export class Timeline {
   }
 
   #cache(): void {
-    const { events, members } = this;
-    if (session.current) {
-      void writeCache(`chat ${this.roomId}`, { events: events.slice(-CACHED_MESSAGES), members });
-    }
+    const room = this.#room();
+    // What came sealed is kept sealed, by the library.
+    if (!session.current || this.inPast || !room || isSecret(room)) return;
+    const { members, announced } = this;
+    const raw = this.raw.slice(-CACHED_EVENTS);
+    void writeCache(`chat ${this.roomId}`, {
+      raw,
+      members,
+      announced,
+      readers: this.#readers,
+    } satisfies Cached);
   }
 
   /** What was sent and has come back by the sync leaves the outbox. */
@@ -113,16 +237,28 @@ export class Timeline {
     for (const entry of outbox.entries) if (isEchoed(entry, known)) void outbox.discard(entry.id);
   }
 
-  #onTheWay(): Message[] {
+  #pending(): RawEvent[] {
     const known = this.#knownIds();
     return outbox.entries
       .filter((entry) => entry.roomId === this.roomId && !isEchoed(entry, known) && isShown(entry))
-      .map(asMessage);
+      .filter((entry) => !this.inPast || !isMessage(entry))
+      .map(asEvent);
   }
 
   #knownIds(): Set<string> {
-    return new Set(this.events.slice(-200).flatMap((event) => [event.id, event.transactionId ?? event.id]));
+    return new Set(
+      this.raw.slice(-200).flatMap((event) => [event.event_id, event.transactionId ?? event.event_id]),
+    );
   }
+}
+
+function rightsIn(room: Room): Rights {
+  const member = room.getMember(session.userId);
+  const state = room.currentState;
+  return {
+    announce: maySet(room, 'm.room.pinned_events', session.userId),
+    remove: state.hasSufficientPowerLevelFor('redact', member?.powerLevel ?? 0),
+  };
 }
 
 function isEchoed(entry: OutboxEntry, known: Set<string>): boolean {
@@ -139,38 +275,10 @@ function canWrite(): boolean {
   return reachability.reachable && !changeover.writesWait;
 }
 
-function asMessage(entry: OutboxEntry): Message {
+function asEvent(entry: OutboxEntry): RawEvent {
   const state = entry.state === 'failed' ? 'failed' : canWrite() ? 'sending' : 'waiting';
-  return {
-    id: entry.id,
-    transactionId: entry.id,
-    sender: entry.owner,
-    at: entry.createdAt,
-    state,
-    unreadBy: 0,
-    body: bodyOf(entry),
-  };
-}
-
-function bodyOf(entry: OutboxEntry): Body {
-  switch (entry.kind) {
-    case 'text':
-      return { kind: 'text', text: entry.text };
-    case 'transfer': {
-      const { amount, to, memo } = entry.request;
-      const transfer = {
-        transferId: '',
-        amount: amount.amount,
-        currency: amount.currency,
-        to,
-        memo: memo ?? '',
-      };
-      return { kind: 'transfer', transfer };
-    }
-    case 'file': {
-      const { file, name, width, height, id } = entry;
-      const media = { url: `outbox:${id}`, name, type: file.type, bytes: file.size, width, height };
-      return { kind: file.type.startsWith('image/') ? 'image' : 'file', media };
-    }
-  }
+  const event = eventOf(entry, state);
+  // A reaction of this visit may have its event id by now.
+  if (event.redacts) event.redacts = outbox.eventIdOf(event.redacts) ?? event.redacts;
+  return event;
 }

@@ -1,5 +1,9 @@
 /** English. The keys are the contract: ko.ts has the same. */
+import { messengerEn } from './messenger.en';
+
 export const en = {
+  ...messengerEn,
+
   'app.name': 'Haechi',
   'app.tagline': 'Messages, money and everything else, kept by those who use it.',
   'app.away': 'You can read; what you write is sent when we are back.',
@@ -123,7 +127,7 @@ export const en = {
   'chat.invitedPerson': '{name} was invited',
   'chat.named': '{name} named the chat “{title}”',
   'chat.unknown': 'This app cannot show this message yet',
-  'chat.encrypted': 'Encrypted message: this app cannot read it yet',
+  'chat.encrypted': 'Encrypted message: its key is not on this device',
   'chat.download': 'Download {name}',
   'chat.openPhoto': 'Open photo {name}',
   'chat.photoMissing': 'The photo cannot be loaded now',

@@ -1,7 +1,10 @@
 /** Korean. Polite and short, as people speak in an app. */
 import type { StringKey } from './en';
+import { messengerKo } from './messenger.ko';
 
 export const ko: Record<StringKey, string> = {
+  ...messengerKo,
+
   'app.name': '해치',
   'app.tagline': '메시지와 돈, 그리고 모든 것. 쓰는 사람이 지킵니다.',
   'app.away': '지금은 읽기만 할 수 있어요. 쓴 내용은 연결되면 바로 보내 드려요.',
@@ -125,7 +128,7 @@ export const ko: Record<StringKey, string> = {
   'chat.invitedPerson': '{name} 님을 초대했어요',
   'chat.named': '{name} 님이 채팅방 이름을 “{title}”(으)로 정했어요',
   'chat.unknown': '아직 이 앱에서 볼 수 없는 메시지예요',
-  'chat.encrypted': '암호화된 메시지예요. 아직 이 앱에서 읽을 수 없어요',
+  'chat.encrypted': '암호화된 메시지예요. 열쇠가 이 기기에 없어요',
   'chat.download': '{name} 내려받기',
   'chat.openPhoto': '사진 {name} 열기',
   'chat.photoMissing': '지금은 사진을 불러올 수 없어요',

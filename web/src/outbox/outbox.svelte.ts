@@ -6,12 +6,14 @@ import { Refused } from '../api/problems';
 import { database } from '../cache/database';
 import { reachability } from '../net/reachability.svelte';
 import { session } from '../session/session.svelte';
+import { isMessage } from './content';
 import type { Draft, OutboxEntry } from './entry';
 import { send, type Sent } from './send';
 
 const RETRY_MS = 3_000;
 
 type Listener = (entry: OutboxEntry, sent: Sent) => void;
+type RefusedListener = (entry: OutboxEntry, problem: Refused) => void;
 
 export class Outbox {
   entries = $state.raw<OutboxEntry[]>([]);
@@ -19,6 +21,10 @@ export class Outbox {
   progress = $state<Record<string, number>>({});
   #lanes = new Set<string>();
   #listeners = new Set<Listener>();
+  #refusedListeners = new Set<RefusedListener>();
+  /** What entries of this visit became, so that they can still be taken back. */
+  #eventIds = new Map<string, string>();
+  #isSecret: (roomId: string) => boolean = () => false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Reads what an earlier visit left and starts sending. */
@@ -46,6 +52,7 @@ export class Outbox {
       createdAt: Date.now() * 1000,
       state: 'waiting' as const,
       tried: false,
+      ...(draft.roomId && draft.kind !== 'transfer' && this.#isSecret(draft.roomId) ? { secret: true } : {}),
     };
     const entry = { ...draft, ...common } as OutboxEntry;
     this.entries = [...this.entries, entry];
@@ -79,7 +86,23 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls `listener` for what was refused and has no place in a chat where it could say so. */
+  whenQuietlyRefused(listener: RefusedListener): void {
+    this.#refusedListeners.add(listener);
+  }
+
+  /** Tells the outbox how to know chats into which nothing may go unsealed. */
+  knowSecrets(isSecret: (roomId: string) => boolean): void {
+    this.#isSecret = isSecret;
+  }
+
+  /** The event an entry became; an id that is an event's already comes back as it is. */
+  eventIdOf(id: string): string | undefined {
+    return id.startsWith('$') ? id : (this.find(id)?.eventId ?? this.#eventIds.get(id));
+  }
+
   clear(): void {
+    this.#eventIds.clear();
     this.entries = [];
     this.progress = {};
   }
@@ -111,14 +134,14 @@ export class Outbox {
       const sent = await send(this.find(entry.id) ?? entry, {
         keep: (changed) => this.#keep(changed),
         progress: (id, share) => (this.progress[id] = share),
+        eventIdOf: (id) => this.eventIdOf(id),
       });
       await this.#taken(entry, sent);
       return true;
     } catch (error) {
       if (error instanceof Refused && error.status === 401) return false;
       if (error instanceof Refused && error.status !== 429) {
-        const held = this.find(entry.id);
-        if (held) await this.#keep({ ...held, state: 'failed', problem: error.slug });
+        await this.#refused(entry.id, error);
         return true;
       }
       clearTimeout(this.#timer);
@@ -127,7 +150,16 @@ export class Outbox {
     }
   }
 
+  async #refused(id: string, problem: Refused): Promise<void> {
+    const held = this.find(id);
+    if (!held) return;
+    if (isMessage(held)) return this.#keep({ ...held, state: 'failed', problem: problem.slug });
+    for (const listener of this.#refusedListeners) listener(held, problem);
+    await this.discard(id);
+  }
+
   async #taken(entry: OutboxEntry, sent: Sent): Promise<void> {
+    if (sent.eventId) this.#eventIds.set(entry.id, sent.eventId);
     for (const listener of this.#listeners) listener(entry, sent);
     const held = this.find(entry.id);
     if (!held) return;

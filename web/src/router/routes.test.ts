@@ -6,12 +6,15 @@ describe('routes', () => {
     { page: 'friends' },
     { page: 'chats' },
     { page: 'chat', roomId: '!a/b c:localhost' },
+    { page: 'chat', roomId: '!a:b', eventId: '$x/y' },
     { page: 'services' },
     { page: 'wallet' },
     { page: 'send' },
     { page: 'me' },
     { page: 'devices' },
     { page: 'password' },
+    { page: 'notifications' },
+    { page: 'secrets' },
     { page: 'sites' },
   ];
   it.each(routes)('comes back from its path: %j', (route) => expect(routeOf(pathOf(route))).toEqual(route));

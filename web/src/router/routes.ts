@@ -5,13 +5,16 @@ export type Tab = 'friends' | 'chats' | 'services' | 'wallet' | 'me';
 export type Route =
   | { page: 'friends' }
   | { page: 'chats' }
-  | { page: 'chat'; roomId: string }
+  /** `eventId`: a message to lead to. */
+  | { page: 'chat'; roomId: string; eventId?: string }
   | { page: 'services' }
   | { page: 'wallet' }
   | { page: 'send' }
   | { page: 'me' }
   | { page: 'devices' }
   | { page: 'password' }
+  | { page: 'notifications' }
+  | { page: 'secrets' }
   | { page: 'sites' };
 
 const PLAIN_PATHS = {
@@ -23,6 +26,8 @@ const PLAIN_PATHS = {
   me: '/me',
   devices: '/me/devices',
   password: '/me/password',
+  notifications: '/me/notifications',
+  secrets: '/me/secrets',
   sites: '/me/sites',
 } as const;
 
@@ -31,10 +36,11 @@ const HOME: Route = { page: 'chats' };
 /** The page at `path`; the home page for a path the app does not know. */
 export function routeOf(path: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') : path;
-  const chat = /^\/chats\/([^/]+)$/.exec(trimmed);
+  const chat = /^\/chats\/([^/]+)(?:\/([^/]+))?$/.exec(trimmed);
   if (chat?.[1]) {
     try {
-      return { page: 'chat', roomId: decodeURIComponent(chat[1]) };
+      const roomId = decodeURIComponent(chat[1]);
+      return { page: 'chat', roomId, ...(chat[2] ? { eventId: decodeURIComponent(chat[2]) } : {}) };
     } catch {
       return HOME;
     }
@@ -44,7 +50,9 @@ export function routeOf(path: string): Route {
 }
 
 export function pathOf(route: Route): string {
-  return route.page === 'chat' ? `/chats/${encodeURIComponent(route.roomId)}` : PLAIN_PATHS[route.page];
+  if (route.page !== 'chat') return PLAIN_PATHS[route.page];
+  const path = `/chats/${encodeURIComponent(route.roomId)}`;
+  return route.eventId ? `${path}/${encodeURIComponent(route.eventId)}` : path;
 }
 
 /** The tab that is lit while a page is shown. */
@@ -56,6 +64,8 @@ export function tabOf(route: Route): Tab {
       return 'wallet';
     case 'devices':
     case 'password':
+    case 'notifications':
+    case 'secrets':
     case 'sites':
       return 'me';
     default:
