@@ -44,9 +44,16 @@ impl Service for Chat {
 /// The tables of chat.
 pub const MIGRATIONS: Migrations = Migrations {
     service: "chat",
-    steps: &[Migration {
-        number: 1,
-        name: "room",
-        sql: include_str!("../migrations/0001_room.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "room",
+            sql: include_str!("../migrations/0001_room.sql"),
+        },
+        Migration {
+            number: 3,
+            name: "directory",
+            sql: include_str!("../migrations/0003_directory.sql"),
+        },
+    ],
 };

@@ -1,5 +1,6 @@
 //! The nouns and rules of chat: pure values, no SQL, no HTTP, no clock of its own.
 
+mod alias;
 mod auth;
 mod content;
 mod create_room;
@@ -8,14 +9,20 @@ mod event;
 mod filter;
 mod ids;
 pub mod limits;
+mod listing;
 mod power_levels;
 mod redaction;
+mod report;
 mod room;
+mod room_version;
+mod space;
 mod token;
+mod upgrade;
 
+pub(crate) use alias::{CanonicalAlias, alias_of_name, check_alias};
 pub(crate) use auth::authorise;
 pub(crate) use content::{Content, Mentions};
-pub(crate) use create_room::{InitialState, NewRoom, Preset, ROOM_VERSION, drafts_of_new_room, membership};
+pub(crate) use create_room::{InitialState, NewRoom, Preset, drafts_of_new_room, membership};
 pub use error::ChatError;
 pub(crate) use event::{Draft, Event, Reader, notifies, raw_json};
 pub(crate) use filter::{EventFilter, SyncFilter};
@@ -23,7 +30,14 @@ pub(crate) use ids::{
     PEOPLE, STREAMS, Stream, event_id_of_message, event_id_of_transaction, member_key, new_event_id,
     new_room_id, pair_key, person_of, stream_of, user_id,
 };
+pub(crate) use listing::{ListingFilter, ListingPlace, searched};
 pub(crate) use power_levels::PowerLevels;
 pub(crate) use redaction::redacted_content;
-pub(crate) use room::{JoinRule, Member, Membership, Room, Rules};
+pub(crate) use report::{Report, ReportId, Reported, Resolved};
+pub(crate) use room::{
+    HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of, membership_of,
+};
+pub(crate) use room_version::RoomVersion;
+pub(crate) use space::{Child, Walk};
 pub(crate) use token::{Place, SyncToken};
+pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

@@ -2,24 +2,33 @@
 //! `joined_members`, `is_joined`.
 
 mod account_data;
+mod aliases;
 mod batch;
+mod cards;
+mod closing;
 mod create_room;
 mod direct;
+mod directory;
 mod filters;
 mod friends;
 mod hub;
+mod joining;
 mod media;
 mod membership;
 mod messages;
 mod post_message;
 mod profile;
 mod pulse;
+mod rates;
 mod read_room;
 mod receipts;
+mod reports;
 mod send;
+mod spaces;
 pub(crate) mod stream;
 mod sync;
 mod typing;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -36,16 +45,19 @@ use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
+pub(crate) use directory::ListingPage;
 pub(crate) use friends::Friend;
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
+pub(crate) use spaces::SpacePage;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use account_data::AccountDataBatcher;
 use hub::Hub;
+use rates::Rates;
 use stream::Streams;
 use typing::Typing;
 
@@ -63,6 +75,8 @@ struct Inner {
     account_data: AccountDataBatcher,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
+    /// How often people do what troubles others.
+    rates: Rates,
 }
 
 impl Chat {
@@ -86,6 +100,7 @@ impl Chat {
         let account_data = account_data::start(&context.cluster, &context.store, &hub);
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
+            rates: Rates::default(),
             typing: Typing::new(context.now()),
             context,
             identity,

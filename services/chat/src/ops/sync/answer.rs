@@ -44,6 +44,7 @@ impl SyncAnswer {
         self.account_data.events.is_empty()
             && rooms.join.is_empty()
             && rooms.invite.is_empty()
+            && rooms.knock.is_empty()
             && rooms.leave.is_empty()
     }
 }
@@ -64,6 +65,7 @@ struct DeviceLists {
 pub(super) struct Rooms {
     pub(super) join: BTreeMap<String, JoinedRoom>,
     pub(super) invite: BTreeMap<String, InvitedRoom>,
+    pub(super) knock: BTreeMap<String, KnockedRoom>,
     pub(super) leave: BTreeMap<String, LeftRoom>,
 }
 
@@ -96,6 +98,12 @@ impl JoinedRoom {
 #[derive(Debug, Serialize)]
 pub(super) struct InvitedRoom {
     pub(super) invite_state: Events,
+}
+
+/// A room that the person asks to be let into.
+#[derive(Debug, Serialize)]
+pub(super) struct KnockedRoom {
+    pub(super) knock_state: Events,
 }
 
 #[derive(Debug, Serialize)]
