@@ -165,6 +165,12 @@ impl Chat {
         rooms + usize::from(self.0.account_data.is_here())
     }
 
+    /// As if a person had sent all invitations that they may for now.
+    #[cfg(test)]
+    pub(crate) fn use_up_invitations(&self, person: PersonId) {
+        self.0.rates.use_up(person);
+    }
+
     fn store(&self) -> &Store {
         &self.0.context.store
     }

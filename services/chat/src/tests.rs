@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod abuse;
+mod aliases;
 mod content;
 mod direct;
+mod directory;
+mod joining;
 mod logins;
 mod media;
 mod membership;
@@ -13,15 +16,20 @@ mod nodes;
 mod posted;
 mod power;
 mod profile;
+mod reports;
 mod retried;
+mod spaces;
 mod state;
 mod sync;
+mod upgrades;
 
 use std::sync::Arc;
 
+use haechi_base::Role;
 use haechi_identity::{Identity, IdentitySettings};
 use haechi_service::Context;
-use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring};
+use haechi_store::Tx;
+use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring, operator};
 use serde_json::{Value, json};
 
 use crate::Chat;
@@ -117,6 +125,17 @@ async fn say(app: &TestApp, who: &SignedUp, room: &str, transaction_id: &str, te
         .expect(200)
         .json();
     sent["event_id"].as_str().unwrap().to_owned()
+}
+
+/// Somebody who signed in as an administrator.
+async fn sign_up_staff(app: &TestApp) -> SignedUp {
+    let person = app.sign_up("Staff").await;
+    let id = person.person_id;
+    let grant = async move |tx: &mut Tx<'_>| {
+        haechi_identity::ops::grant_role(tx, &operator(), id, Role::Administrator).await
+    };
+    app.context.store.write_unkeyed(grant).await.unwrap();
+    app.sign_in(&person.phone, None).await
 }
 
 /// A sync that does not wait.

@@ -32,6 +32,12 @@ impl Rates {
         (0..count).try_for_each(|_| self.invites.check(&person)).map_err(too_often)
     }
 
+    /// Uses up a person's invitations.
+    #[cfg(test)]
+    pub(super) fn use_up(&self, person: PersonId) {
+        while self.invites.check(&person).is_ok() {}
+    }
+
     /// Counts a report.
     ///
     /// # Errors
