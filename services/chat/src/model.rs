@@ -34,9 +34,7 @@ pub(crate) use listing::{ListingFilter, ListingPlace, searched};
 pub(crate) use power_levels::PowerLevels;
 pub(crate) use redaction::redacted_content;
 pub(crate) use report::{Report, ReportId, Reported, Resolved};
-pub(crate) use room::{
-    HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of, membership_of,
-};
+pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use space::{Child, Walk};
 pub(crate) use token::{Place, SyncToken};

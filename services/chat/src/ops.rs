@@ -52,7 +52,6 @@ pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
-pub(crate) use spaces::SpacePage;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use account_data::AccountDataBatcher;

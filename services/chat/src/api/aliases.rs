@@ -26,16 +26,16 @@ async fn create(
     Signed(actor, request): Signed<create_alias::v3::Request>,
 ) -> Answer {
     let room_id = request.room_id.to_string();
-    chat.put_alias(&actor, request.room_alias.as_str(), room_id).await?;
+    chat.put_alias(&actor, request.room_alias.as_str(), room_id)
+        .await?;
     Ok(Json(json!({})))
 }
 
-async fn find(
-    State(chat): State<Chat>,
-    Anyone(request): Anyone<get_alias::v3::Request>,
-) -> Answer {
+async fn find(State(chat): State<Chat>, Anyone(request): Anyone<get_alias::v3::Request>) -> Answer {
     let room_id = chat.room_named(request.room_alias.as_str()).await?;
-    Ok(Json(json!({ "room_id": room_id, "servers": [chat.server_name()] })))
+    Ok(Json(
+        json!({ "room_id": room_id, "servers": [chat.server_name()] }),
+    ))
 }
 
 async fn remove(
@@ -46,10 +46,7 @@ async fn remove(
     Ok(Json(json!({})))
 }
 
-async fn of_room(
-    State(chat): State<Chat>,
-    Signed(actor, request): Signed<aliases::v3::Request>,
-) -> Answer {
+async fn of_room(State(chat): State<Chat>, Signed(actor, request): Signed<aliases::v3::Request>) -> Answer {
     let aliases = chat.aliases_of(&actor, request.room_id.to_string()).await?;
     Ok(Json(json!({ "aliases": aliases })))
 }

@@ -52,10 +52,7 @@ fn count(limit: Option<ruma::UInt>) -> Option<u32> {
     limit.map(|limit| u32::try_from(u64::from(limit)).unwrap_or(u32::MAX))
 }
 
-async fn all(
-    State(chat): State<Chat>,
-    Anyone(request): Anyone<get_public_rooms::v3::Request>,
-) -> Answer {
+async fn all(State(chat): State<Chat>, Anyone(request): Anyone<get_public_rooms::v3::Request>) -> Answer {
     refuse_other_server(&chat, request.server.as_deref())?;
     let filter = ListingFilter::default();
     let page = chat.listing(filter, request.since.as_deref(), count(request.limit));

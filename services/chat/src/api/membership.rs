@@ -116,7 +116,7 @@ async fn invite(
     let (user, reason) = match &request.recipient {
         InvitationRecipient::UserId(recipient) => (recipient.user_id.to_string(), recipient.reason.clone()),
         InvitationRecipient::ThirdPartyId(address) => {
-            let person = chat.person_of_address(address.medium.as_str(), &address.address);
+            let person = chat.person_of_address(&actor, address.medium.as_str(), &address.address);
             (chat.user_id(person.await?), None)
         }
         _ => {

@@ -1,13 +1,14 @@
 //! Telling staff of messages, rooms and people (client-server API, "Reporting content"), and staff's list of it.
 
 use axum::extract::State;
+use haechi_base::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use haechi_base::{PersonId, Time};
 use haechi_http::{Administrator, Json, Page, Path, Problem, Query};
 use ruma::api::client::reporting::report_user;
 use ruma::api::client::room::{report_content, report_room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::endpoint;
 use super::error::MatrixError;
@@ -80,12 +81,10 @@ pub(super) struct ReportDocument {
 }
 
 /// Which page of the reports is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct ReportsQuery {
     /// Most items on the page: 1 to 200, and 50 when it is not said.
-    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next` of the page before.
     before: Option<String>,
@@ -122,16 +121,23 @@ fn told(chat: &Chat, report: Report) -> ReportDocument {
 }
 
 /// Lists what people reported, the newest first. Administrators only.
-#[utoipa::path(get, path = "/api/chat/reports", tag = "chat", params(ReportsQuery),
+#[utoipa::path(get, path = "/api/chat/reports", tag = "chat",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 200,
+            description = "Most items on the page: 1 to 200, and 50 when it is not said"),
+        ("before" = Option<String>, Query, description = "The `next` of the page before"),
+        ("open" = Option<bool>, Query, description = "Whether only those are wanted that nobody resolved")),
     responses((status = 200, body = Page<ReportDocument>)))]
 pub(super) async fn list_reports(
     State(chat): State<Chat>,
     Administrator(actor): Administrator,
     Query(query): Query<ReportsQuery>,
 ) -> Result<Json<Page<ReportDocument>>, Problem> {
-    let limit = query.limit.unwrap_or(haechi_base::limits::PAGE_ITEMS_DEFAULT);
-    if !(1..=haechi_base::limits::PAGE_ITEMS_MAX).contains(&limit) {
-        return Err(Problem::bad_request("invalid-query", "limit must lie between 1 and 200"));
+    let limit = query.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+        return Err(Problem::bad_request(
+            "invalid-query",
+            "limit must lie between 1 and 200",
+        ));
     }
     let before = query.before.as_deref().map(str::parse::<ReportId>).transpose();
     let before = before.map_err(|error| Problem::bad_request("invalid-query", error.to_string()))?;

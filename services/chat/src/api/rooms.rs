@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::{Json, Router};
-use haechi_base::PersonId;
+use haechi_base::{Actor, PersonId};
 use ruma::api::client::room::{create_room, upgrade_room};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,7 +25,10 @@ async fn create(
     State(chat): State<Chat>,
     Signed(actor, request): Signed<create_room::v3::Request>,
 ) -> Result<Json<Value>, MatrixError> {
-    let version = request.room_version.as_ref().map(|version| version.as_str().parse());
+    let version = request
+        .room_version
+        .as_ref()
+        .map(|version| version.as_str().parse());
     let is_public = request.visibility == ruma::api::client::room::Visibility::Public;
     let preset = match &request.preset {
         Some(preset) => preset.as_str().parse()?,
@@ -36,7 +39,7 @@ async fn create(
         version: version.transpose()?.unwrap_or_default(),
         alias_name: request.room_alias_name.clone().filter(|name| !name.is_empty()),
         is_listed: is_public,
-        invited: invited(&chat, &request).await?,
+        invited: invited(&chat, &actor, &request).await?,
         preset,
         creation_content: object(request.creation_content.as_ref().map(ruma::serde::Raw::json))?,
         power_levels: object(
@@ -59,7 +62,11 @@ async fn create(
 }
 
 /// The people who are asked in, by user id or by phone number.
-async fn invited(chat: &Chat, request: &create_room::v3::Request) -> Result<Vec<PersonId>, MatrixError> {
+async fn invited(
+    chat: &Chat,
+    actor: &Actor,
+    request: &create_room::v3::Request,
+) -> Result<Vec<PersonId>, MatrixError> {
     let mut invited = request
         .invite
         .iter()
@@ -71,7 +78,7 @@ async fn invited(chat: &Chat, request: &create_room::v3::Request) -> Result<Vec<
         )));
     }
     for address in &request.invite_3pid {
-        let person = chat.person_of_address(address.medium.as_str(), &address.address);
+        let person = chat.person_of_address(actor, address.medium.as_str(), &address.address);
         invited.push(person.await?);
     }
     Ok(invited)

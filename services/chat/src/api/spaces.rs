@@ -34,7 +34,9 @@ async fn hierarchy(
         suggested_only: request.suggested_only,
     };
     let walk = walk.go_on(request.from.as_deref())?;
-    let asked = request.limit.and_then(|limit| u32::try_from(u64::from(limit)).ok());
+    let asked = request
+        .limit
+        .and_then(|limit| u32::try_from(u64::from(limit)).ok());
     let limit = match (request.limit, asked) {
         (None, _) => LISTED_ROOMS_DEFAULT,
         (Some(_), asked) => asked.unwrap_or(LISTED_ROOMS_MAX).clamp(1, LISTED_ROOMS_MAX),

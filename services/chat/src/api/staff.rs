@@ -57,6 +57,8 @@ pub(super) async fn remove_event(
     Path((room_id, event_id)): Path<(String, String)>,
     Json(request): Json<Reason>,
 ) -> Result<Json<Removed>, Problem> {
-    let event_id = chat.remove_event(&actor, room_id, event_id, request.reason).await?;
+    let event_id = chat
+        .remove_event(&actor, room_id, event_id, request.reason)
+        .await?;
     Ok(Json(Removed { event_id }))
 }

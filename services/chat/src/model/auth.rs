@@ -23,7 +23,9 @@ pub(crate) fn authorise(room: &Room, event: &Draft, server_name: &str) -> Result
         return Err(ChatError::not_in_room());
     };
     if rules.is_shut && !is_own_leave(event, server_name) {
-        return Err(ChatError::forbidden("this room was closed by the staff of this server"));
+        return Err(ChatError::forbidden(
+            "this room was closed by the staff of this server",
+        ));
     }
     if event.kind == "m.room.member" {
         return authorise_member(room, event, server_name);
@@ -93,7 +95,10 @@ fn authorise_state(room: &Room, event: &Draft, state_key: &str, server_name: &st
 /// Room version 12: who made the room stands above all levels, and is given none.
 fn refuse_levels_of_creators(room: &Room, levels: &PowerLevels, server_name: &str) -> Result<(), ChatError> {
     let Some(rules) = &room.rules else { return Ok(()) };
-    let people = levels.users.keys().filter_map(|user| person_of(user, server_name));
+    let people = levels
+        .users
+        .keys()
+        .filter_map(|user| person_of(user, server_name));
     for person in people {
         if rules.has_all_power(person) {
             return Err(ChatError::forbidden(

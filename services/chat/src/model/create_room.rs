@@ -106,7 +106,10 @@ fn creation(room: &NewRoom, server_name: &str) -> Map<String, Value> {
             .entry("additional_creators")
             .or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(more) = more {
-            let invited = room.invited.iter().map(|(person, _)| user_id(*person, server_name));
+            let invited = room
+                .invited
+                .iter()
+                .map(|(person, _)| user_id(*person, server_name));
             for user in invited.map(Value::from) {
                 if !more.contains(&user) {
                     more.push(user);

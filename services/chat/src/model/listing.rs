@@ -21,7 +21,11 @@ impl ListingFilter {
     /// # Errors
     /// [`ChatError::InvalidParameter`].
     pub(crate) fn check(&self) -> Result<(), ChatError> {
-        if self.term.as_ref().is_some_and(|term| term.chars().count() > SEARCH_TERM_MAX) {
+        if self
+            .term
+            .as_ref()
+            .is_some_and(|term| term.chars().count() > SEARCH_TERM_MAX)
+        {
             return Err(ChatError::invalid(format!(
                 "the directory is searched for at most {SEARCH_TERM_MAX} characters"
             )));

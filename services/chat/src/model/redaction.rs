@@ -27,10 +27,16 @@ pub(crate) fn redacted_content(version: RoomVersion, kind: &str, content: &str) 
         // Who created the room and how is never taken back.
         "m.room.create" => return Value::Object(content).to_string(),
         "m.room.member" => {
-            let signed = content.get("third_party_invite").map(|invite| invite["signed"].clone());
+            let signed = content
+                .get("third_party_invite")
+                .map(|invite| invite["signed"].clone());
             if let Some(signed) = signed.filter(|signed| keeps_more && !signed.is_null()) {
                 content.insert("third_party_invite".to_owned(), json!({ "signed": signed }));
-                &["membership", "join_authorised_via_users_server", "third_party_invite"]
+                &[
+                    "membership",
+                    "join_authorised_via_users_server",
+                    "third_party_invite",
+                ]
             } else {
                 &["membership", "join_authorised_via_users_server"]
             }

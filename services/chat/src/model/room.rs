@@ -310,7 +310,10 @@ fn allowed_rooms_of(content: &Content) -> Vec<String> {
     struct Words {
         allow: Vec<serde_json::Value>,
     }
-    let allow = content.read::<Words>().map(|words| words.allow).unwrap_or_default();
+    let allow = content
+        .read::<Words>()
+        .map(|words| words.allow)
+        .unwrap_or_default();
     let rooms = allow.iter().filter(|rule| rule["type"] == "m.room_membership");
     rooms
         .filter_map(|rule| Some(rule["room_id"].as_str()?.to_owned()))

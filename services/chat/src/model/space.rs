@@ -88,7 +88,9 @@ impl Walk {
 
     /// The token of the page after one of `count` rooms.
     pub(crate) fn token_after(self, count: usize) -> String {
-        let depth = self.depth_max.map_or_else(|| "x".to_owned(), |depth| depth.to_string());
+        let depth = self
+            .depth_max
+            .map_or_else(|| "x".to_owned(), |depth| depth.to_string());
         let suggested = u8::from(self.suggested_only);
         format!("h{}_{depth}_{suggested}", self.skipped + count)
     }

@@ -78,7 +78,10 @@ impl Successor<'_> {
         creation.insert("room_version".to_owned(), self.version.as_str().into());
         let mut predecessor = json!({ "room_id": self.old_room_id });
         if self.version.privileges_creators() {
-            let more = self.more_creators.iter().map(|person| user_id(*person, server_name));
+            let more = self
+                .more_creators
+                .iter()
+                .map(|person| user_id(*person, server_name));
             let more: Vec<String> = more.collect();
             if !more.is_empty() {
                 creation.insert("additional_creators".to_owned(), more.into());

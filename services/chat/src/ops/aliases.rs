@@ -37,7 +37,9 @@ impl Chat {
                 return Err(ChatError::not_in_room());
             }
             if room.rules.as_ref().is_some_and(|rules| rules.is_shut) {
-                return Err(ChatError::forbidden("this room was closed by the staff of this server"));
+                return Err(ChatError::forbidden(
+                    "this room was closed by the staff of this server",
+                ));
             }
             if store::aliases::count(tx, &alias.room_id).await? >= ALIASES_MAX {
                 return Err(ChatError::forbidden(format!(

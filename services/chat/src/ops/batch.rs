@@ -84,7 +84,9 @@ async fn recognise(
         .iter_mut()
         .zip(requests)
         .filter_map(|(answer, request)| match &request.wish {
-            Wish::Events(drafts) | Wish::Staff(drafts) if answer.is_err() => Some((answer, drafts.last()?.event_id.as_str())),
+            Wish::Events(drafts) | Wish::Staff(drafts) if answer.is_err() => {
+                Some((answer, drafts.last()?.event_id.as_str()))
+            }
             _ => None,
         })
         .collect();

@@ -103,7 +103,10 @@ pub(super) async fn cards(
     let mut states: HashMap<String, HashMap<String, Value>> = HashMap::new();
     for event in store::state::current(tx, &keys).await? {
         let content = serde_json::from_str(&event.content).unwrap_or_default();
-        states.entry(event.room_id).or_default().insert(event.kind, content);
+        states
+            .entry(event.room_id)
+            .or_default()
+            .insert(event.kind, content);
     }
     let cards = found.into_iter().map(|room| {
         let card = RoomCard {
@@ -124,7 +127,9 @@ pub(super) async fn shown_to(
     cards: &HashMap<String, RoomCard>,
 ) -> Result<(HashMap<String, Membership>, HashSet<String>), ChatError> {
     // The rooms themselves, and those whose members may join them.
-    let admitting = cards.values().filter(|card| card.rules.join_rule.admits_by_room());
+    let admitting = cards
+        .values()
+        .filter(|card| card.rules.join_rule.admits_by_room());
     let mut asked: Vec<&str> = admitting
         .flat_map(|card| card.rules.allowed_rooms.iter().map(String::as_str))
         .chain(cards.keys().map(String::as_str))
@@ -147,7 +152,9 @@ pub(super) async fn shown_to(
         let comes_from = |room_id: &String| stands(room_id) == Some(Membership::Join);
         is_known
             || card.is_public()
-            || (rules.join_rule.admits_by_room() && rules.allowed_rooms.iter().any(comes_from) && !rules.is_shut)
+            || (rules.join_rule.admits_by_room()
+                && rules.allowed_rooms.iter().any(comes_from)
+                && !rules.is_shut)
     };
     let shown = cards.values().filter(|card| is_shown(card));
     let shown = shown.map(|card| card.room_id.clone()).collect();

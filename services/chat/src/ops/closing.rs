@@ -132,7 +132,10 @@ impl Chat {
 }
 
 fn checked(reason: Option<String>) -> Result<Option<String>, ChatError> {
-    if reason.as_ref().is_some_and(|reason| reason.len() > REPORT_TEXT_BYTES_MAX) {
+    if reason
+        .as_ref()
+        .is_some_and(|reason| reason.len() > REPORT_TEXT_BYTES_MAX)
+    {
         return Err(ChatError::TooLarge(format!(
             "a reason has at most {REPORT_TEXT_BYTES_MAX} bytes"
         )));

@@ -70,7 +70,9 @@ impl Chat {
             )));
         }
         let alias_name = wish.alias_name.as_deref();
-        let alias = alias_name.map(|name| alias_of_name(name, self.server_name())).transpose()?;
+        let alias = alias_name
+            .map(|name| alias_of_name(name, self.server_name()))
+            .transpose()?;
         refuse_unfit_state(&wish.initial_state, alias.as_deref())?;
         self.0.rates.invite(actor.person, wish.invited.len())?;
         let profiles = self.profiles_with(actor.person, &wish.invited).await?;
@@ -113,16 +115,22 @@ impl Chat {
             draft.check_names()?;
             Content::check(draft.content.as_str())?;
         }
-        let first_id = drafts.first().map(|draft| draft.event_id.as_str()).unwrap_or_default();
+        let first_id = drafts
+            .first()
+            .map(|draft| draft.event_id.as_str())
+            .unwrap_or_default();
         let room_id = room.version.room_id(first_id, self.server_name());
-        let founding = Founding {
-            drafts,
-            alias: room.alias.clone(),
-            is_listed,
-            replaces: None,
+        let wish = if room.alias.is_none() && !is_listed {
+            Wish::NewRoom(drafts)
+        } else {
+            Wish::Found(Box::new(Founding {
+                drafts,
+                alias: room.alias.clone(),
+                is_listed,
+                replaces: None,
+            }))
         };
-        self.submit(room.creator, room_id.clone(), Wish::Found(Box::new(founding)))
-            .await?;
+        self.submit(room.creator, room_id.clone(), wish).await?;
         Ok(room_id)
     }
 

@@ -7,8 +7,8 @@ use serde_json::Map;
 use super::Chat;
 use super::profile::Profile;
 use crate::model::{
-    ChatError, Content, Draft, Membership, NewRoom, Preset, RoomVersion, membership, new_event_id, new_room_id,
-    pair_key,
+    ChatError, Content, Draft, Membership, NewRoom, Preset, RoomVersion, membership, new_event_id,
+    new_room_id, pair_key,
 };
 use crate::store;
 

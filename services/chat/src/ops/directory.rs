@@ -16,7 +16,12 @@ use crate::store;
 use crate::store::listing::{Listed, Word, Words};
 
 /// The state that is searched.
-const SEARCHED: [&str; 4] = ["m.room.create", "m.room.name", "m.room.topic", "m.room.canonical_alias"];
+const SEARCHED: [&str; 4] = [
+    "m.room.create",
+    "m.room.name",
+    "m.room.topic",
+    "m.room.canonical_alias",
+];
 
 /// A page of the directory.
 #[derive(Debug, Clone)]
@@ -65,7 +70,10 @@ impl Chat {
             let room_ids: Vec<&str> = found.iter().map(|listed| listed.room_id.as_str()).collect();
             let cards = cards(tx, &room_ids).await?;
             Ok(ListingPage {
-                rooms: room_ids.iter().filter_map(|room_id| Some(cards.get(*room_id)?.told())).collect(),
+                rooms: room_ids
+                    .iter()
+                    .filter_map(|room_id| Some(cards.get(*room_id)?.told()))
+                    .collect(),
                 next: at(found.last().filter(|_| after), true),
                 previous: at(found.first().filter(|_| before), false),
                 total: store::listing::count(tx).await?,

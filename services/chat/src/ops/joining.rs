@@ -36,18 +36,33 @@ impl Chat {
         found.map(|alias| alias.room_id).ok_or_else(not_found)
     }
 
-    /// The person of a third-party address: only phone numbers are known.
+    /// The person of a third-party address: only phone numbers are known. Each look counts as an invitation, so that
+    /// nobody tries all numbers.
     ///
     /// # Errors
-    /// [`ChatError::NumberNotFound`], [`ChatError::MediumNotSupported`] and [`ChatError::Store`].
-    pub(crate) async fn person_of_address(&self, medium: &str, address: &str) -> Result<PersonId, ChatError> {
+    /// [`ChatError::NumberNotFound`], [`ChatError::MediumNotSupported`], [`ChatError::TooOften`] and
+    /// [`ChatError::Store`].
+    pub(crate) async fn person_of_address(
+        &self,
+        actor: &Actor,
+        medium: &str,
+        address: &str,
+    ) -> Result<PersonId, ChatError> {
         if medium != "msisdn" {
             return Err(ChatError::MediumNotSupported(medium.chars().take(64).collect()));
         }
+        self.0.rates.invite(actor.person, 1)?;
         // Matrix leaves out the plus sign of a number with its country.
         let is_bare = !address.starts_with('0') && address.bytes().all(|byte| byte.is_ascii_digit());
-        let written = if is_bare { format!("+{address}") } else { address.to_owned() };
-        let phone = self.identity().parse_phone(&written).map_err(|_| ChatError::NumberNotFound)?;
+        let written = if is_bare {
+            format!("+{address}")
+        } else {
+            address.to_owned()
+        };
+        let phone = self
+            .identity()
+            .parse_phone(&written)
+            .map_err(|_| ChatError::NumberNotFound)?;
         let found = self
             .read(async move |tx: &mut Tx<'_>| {
                 haechi_identity::ops::find_by_phone(tx, &phone)
@@ -149,7 +164,9 @@ pub(super) async fn may_come_from(
     let rooms = rules.allowed_rooms.iter();
     let pairs: Vec<(PersonId, &str)> = rooms.map(|room_id| (person, room_id.as_str())).collect();
     let found = store::memberships::find(tx, &pairs).await?;
-    Ok(found.iter().any(|found| found.member.membership == Membership::Join))
+    Ok(found
+        .iter()
+        .any(|found| found.member.membership == Membership::Join))
 }
 
 /// The people whom the rules name, the most powerful first.
@@ -158,6 +175,10 @@ fn named_people(rules: &Rules, levels: &PowerLevels, server_name: &str) -> Vec<P
     by_level.sort_by(|one, other| other.1.cmp(one.1));
     let mut named = vec![rules.creator];
     named.extend(&rules.more_creators);
-    named.extend(by_level.iter().filter_map(|(user, _)| person_of(user, server_name)));
+    named.extend(
+        by_level
+            .iter()
+            .filter_map(|(user, _)| person_of(user, server_name)),
+    );
     named
 }

@@ -29,7 +29,9 @@ impl Rates {
     /// # Errors
     /// [`ChatError::TooOften`].
     pub(super) fn invite(&self, person: PersonId, count: usize) -> Result<(), ChatError> {
-        (0..count).try_for_each(|_| self.invites.check(&person)).map_err(too_often)
+        (0..count)
+            .try_for_each(|_| self.invites.check(&person))
+            .map_err(too_often)
     }
 
     /// Uses up a person's invitations.

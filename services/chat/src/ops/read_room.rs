@@ -76,7 +76,10 @@ async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec
     let (mut found, mut later): (Vec<Event>, Vec<Event>) =
         state.into_iter().partition(|event| event.position <= until);
     for _ in 0..MEMBERS_STEPS_MAX {
-        let before: Vec<&str> = later.iter().filter_map(|event| event.replaces.as_deref()).collect();
+        let before: Vec<&str> = later
+            .iter()
+            .filter_map(|event| event.replaces.as_deref())
+            .collect();
         if before.is_empty() {
             return Ok(found);
         }

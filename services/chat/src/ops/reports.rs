@@ -109,10 +109,12 @@ async fn fill(tx: &mut Tx<'_>, mut report: Report, reported: &Reported) -> Resul
     match reported {
         Reported::Event { room_id, event_id } => {
             let not_found = || ChatError::not_found("there is no such event in a room of yours");
-            let view = view(tx, report.reporter, room_id).await.map_err(|error| match error {
-                ChatError::Forbidden(_) => not_found(),
-                other => other,
-            })?;
+            let view = view(tx, report.reporter, room_id)
+                .await
+                .map_err(|error| match error {
+                    ChatError::Forbidden(_) => not_found(),
+                    other => other,
+                })?;
             if !is_member(tx, report.reporter, room_id).await? {
                 return Err(not_found());
             }

@@ -68,7 +68,9 @@ impl Chat {
             // The next room is the last one; its children go on top.
             let mut ahead = vec![(room_id.clone(), 0)];
             while let Some((room_id, depth)) = ahead.pop() {
-                let Some(card) = known.card(&room_id) else { continue };
+                let Some(card) = known.card(&room_id) else {
+                    continue;
+                };
                 if !seen.insert(room_id.clone()) {
                     continue;
                 }
@@ -84,14 +86,20 @@ impl Chat {
                 };
                 walked += 1;
                 if walked > walk.skipped {
-                    let state: Vec<Value> = children.iter().map(|child| told_child(child, &server_name)).collect();
+                    let state: Vec<Value> = children
+                        .iter()
+                        .map(|child| told_child(child, &server_name))
+                        .collect();
                     told.insert("children_state".to_owned(), state.into());
                     rooms.push(told);
                 }
                 if depth < depth_max && walked < SPACE_ROOMS_MAX {
                     let room_ids: Vec<&str> = children.iter().map(|child| child.room_id.as_str()).collect();
                     known.learn(tx, person, &room_ids).await?;
-                    let below = children.iter().rev().map(|child| (child.room_id.clone(), depth + 1));
+                    let below = children
+                        .iter()
+                        .rev()
+                        .map(|child| (child.room_id.clone(), depth + 1));
                     ahead.extend(below);
                 }
             }
@@ -116,7 +124,11 @@ impl Chat {
             let card = cards.get(&room_id).ok_or_else(not_found)?;
             let mut told = card.summary();
             let Some(person) = person else {
-                return if card.is_public() { Ok(told) } else { Err(not_found()) };
+                return if card.is_public() {
+                    Ok(told)
+                } else {
+                    Err(not_found())
+                };
             };
             let (memberships, shown) = shown_to(tx, person, &cards).await?;
             let membership = memberships.get(&room_id).copied().unwrap_or(Membership::Leave);

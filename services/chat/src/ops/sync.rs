@@ -207,7 +207,10 @@ impl Chat {
                 let knock_state = Events {
                     events: reader.invite_state(tx, &found).await?,
                 };
-                answer.rooms.knock.insert(found.room_id, KnockedRoom { knock_state });
+                answer
+                    .rooms
+                    .knock
+                    .insert(found.room_id, KnockedRoom { knock_state });
             } else {
                 let room = reader.left(tx, &found).await?;
                 answer.rooms.leave.insert(found.room_id, room);

@@ -103,7 +103,8 @@ impl Chat {
         new_room_id: &str,
         tombstone_id: String,
     ) -> Result<Vec<Draft>, ChatError> {
-        let draft = |event_id, kind: &str, content: Content| Draft::state(event_id, person, kind, "", content);
+        let draft =
+            |event_id, kind: &str, content: Content| Draft::state(event_id, person, kind, "", content);
         let replaced = draft(
             tombstone_id,
             "m.room.tombstone",
@@ -111,11 +112,19 @@ impl Chat {
         );
         authorise(&old.room, &replaced, self.server_name())?;
         let mut drafts = Vec::new();
-        if old.state.iter().any(|carried| carried.kind == "m.room.canonical_alias") {
+        if old
+            .state
+            .iter()
+            .any(|carried| carried.kind == "m.room.canonical_alias")
+        {
             let empty = Content::of(&Map::new());
             drafts.push(draft(new_event_id(), "m.room.canonical_alias", empty));
         }
-        let levels = old.room.rules.as_ref().and_then(|rules| rules.power_levels.as_ref());
+        let levels = old
+            .room
+            .rules
+            .as_ref()
+            .and_then(|rules| rules.power_levels.as_ref());
         if let Some(levels) = levels {
             let quiet = Content::of(&quiet_levels(levels));
             drafts.push(draft(new_event_id(), "m.room.power_levels", quiet));
@@ -182,7 +191,9 @@ async fn read_old(
     }
     Ok(Old {
         room,
-        profile: profile.map(|profile| profile.member_content()).unwrap_or_default(),
+        profile: profile
+            .map(|profile| profile.member_content())
+            .unwrap_or_default(),
         creation: creation.unwrap_or_default(),
         state,
         is_listed: store::listing::is_listed(tx, room_id).await?,

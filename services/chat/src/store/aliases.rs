@@ -8,7 +8,8 @@ const PUT: &str = "INSERT INTO chat_alias (alias, room_id, creator, claim, creat
 // The room that has it keeps it; the answer says whose it is.
 const PUT_AFTER: &str = "
     ON CONFLICT (alias) DO UPDATE SET room_id = chat_alias.room_id RETURNING room_id, claim";
-const OF_ROOM: &str = "SELECT alias, room_id, creator FROM chat_alias WHERE room_id = $1 ORDER BY alias LIMIT $2";
+const OF_ROOM: &str =
+    "SELECT alias, room_id, creator FROM chat_alias WHERE room_id = $1 ORDER BY alias LIMIT $2";
 const COUNT: &str = "SELECT COUNT(*) AS aliases FROM chat_alias WHERE room_id = $1";
 const REMOVE: &str = "DELETE FROM chat_alias WHERE alias = $1";
 const REMOVE_OF_ROOM: &str = "DELETE FROM chat_alias WHERE room_id = $1";
@@ -34,12 +35,7 @@ pub(crate) async fn find_one(tx: &mut Tx<'_>, alias: &str) -> Result<Option<Alia
 }
 
 /// Takes an alias for a room; `claim` names the request. Returns whether it is this request's now.
-pub(crate) async fn put(
-    tx: &mut Tx<'_>,
-    alias: &Alias,
-    claim: &str,
-    now: Time,
-) -> Result<bool, StoreError> {
+pub(crate) async fn put(tx: &mut Tx<'_>, alias: &Alias, claim: &str, now: Time) -> Result<bool, StoreError> {
     let row: Vec<Value<'_>> = vec![
         alias.alias.to_value(),
         alias.room_id.to_value(),
@@ -48,7 +44,9 @@ pub(crate) async fn put(
         now.to_value(),
     ];
     let kept = tx.query_values(PUT, &[row], PUT_AFTER).await?;
-    let Some(kept) = kept.first() else { return Ok(false) };
+    let Some(kept) = kept.first() else {
+        return Ok(false);
+    };
     Ok(kept.get::<String>("claim")? == claim && kept.get::<String>("room_id")? == alias.room_id)
 }
 

@@ -132,10 +132,7 @@ pub(crate) async fn is_listed(tx: &mut Tx<'_>, room_id: &str) -> Result<bool, St
 }
 
 /// Keeps words of rooms that changed: (room, which, the new one).
-pub(crate) async fn set_words(
-    tx: &mut Tx<'_>,
-    words: &[(String, Word, String)],
-) -> Result<(), StoreError> {
+pub(crate) async fn set_words(tx: &mut Tx<'_>, words: &[(String, Word, String)]) -> Result<(), StoreError> {
     let statements: Vec<Statement> = words
         .iter()
         .map(|(room_id, which, word)| {
@@ -176,7 +173,9 @@ pub(crate) async fn page(
     let mut values: Vec<&dyn ToValue> = vec![&joined, &room_id, &pattern, &types];
     values.extend(wanted.iter().map(|wanted| wanted as &dyn ToValue));
     values.push(&limit);
-    let rows = tx.query(if is_forward { FORWARD } else { BACKWARD }, &values).await?;
+    let rows = tx
+        .query(if is_forward { FORWARD } else { BACKWARD }, &values)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Listed {

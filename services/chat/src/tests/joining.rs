@@ -23,20 +23,47 @@ async fn who_knocks_is_told_what_comes_of_it(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = room_with(&app, &minji, json!({ "join_rule": "knock" })).await;
-    let knock = async |who: &SignedUp| post(&app, who, &format!("knock/{room}"), json!({ "reason": "hi" })).await;
+    let knock =
+        async |who: &SignedUp| post(&app, who, &format!("knock/{room}"), json!({ "reason": "hi" })).await;
     let verb = |verb: &str| format!("rooms/{room}/{verb}");
     let about = json!({ "user_id": joon.user_id });
-    let since = sync(&app, &joon, "").await["next_batch"].as_str().unwrap().to_owned();
-    assert_eq!(segment(knock(&joon).await.expect(200).json()["room_id"].as_str().unwrap()), room);
+    let since = sync(&app, &joon, "").await["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        segment(knock(&joon).await.expect(200).json()["room_id"].as_str().unwrap()),
+        room
+    );
     let told = sync(&app, &joon, &since).await;
     let state = of_room(&told["rooms"]["knock"], &room)["knock_state"]["events"].clone();
-    let has = |kind: &str| state.as_array().unwrap().iter().any(|event| event["type"] == kind);
-    assert!(has("m.room.name") && has("m.room.join_rules") && has("m.room.member"), "{state}");
+    let has = |kind: &str| {
+        state
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["type"] == kind)
+    };
+    assert!(
+        has("m.room.name") && has("m.room.join_rules") && has("m.room.member"),
+        "{state}"
+    );
     assert!(!of_room(&sync(&app, &joon, "").await["rooms"]["knock"], &room).is_null());
-    let members = get(&app, &minji, &verb("members?membership=knock")).await.expect(200).json();
+    let members = get(&app, &minji, &verb("members?membership=knock"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(members["chunk"][0]["content"]["reason"], "hi");
-    assert_matrix_error(&get(&app, &joon, &verb("messages?dir=b")).await, 403, "M_FORBIDDEN");
-    assert_matrix_error(&post(&app, &joon, &verb("join"), json!({})).await, 403, "M_FORBIDDEN");
+    assert_matrix_error(
+        &get(&app, &joon, &verb("messages?dir=b")).await,
+        403,
+        "M_FORBIDDEN",
+    );
+    assert_matrix_error(
+        &post(&app, &joon, &verb("join"), json!({})).await,
+        403,
+        "M_FORBIDDEN",
+    );
 
     post(&app, &minji, &verb("kick"), about.clone()).await.expect(200);
     let told = sync(&app, &joon, &since).await;
@@ -45,7 +72,9 @@ async fn who_knocks_is_told_what_comes_of_it(store: TestStore) {
     knock(&joon).await.expect(200);
     post(&app, &joon, &verb("leave"), json!({})).await.expect(200);
     knock(&joon).await.expect(200);
-    post(&app, &minji, &verb("invite"), about.clone()).await.expect(200);
+    post(&app, &minji, &verb("invite"), about.clone())
+        .await
+        .expect(200);
     let told = sync(&app, &joon, &since).await;
     assert!(!of_room(&told["rooms"]["invite"], &room).is_null());
     assert_matrix_error(&knock(&joon).await, 403, "M_FORBIDDEN");
@@ -56,7 +85,11 @@ async fn who_knocks_is_told_what_comes_of_it(store: TestStore) {
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
     let none = post(&app, &joon, "knock/%21none%3Alocalhost", json!({})).await;
     assert_matrix_error(&none, 404, "M_NOT_FOUND");
-    let nobody = app.post(&client(&format!("knock/{room}"))).json(json!({})).send().await;
+    let nobody = app
+        .post(&client(&format!("knock/{room}")))
+        .json(json!({}))
+        .send()
+        .await;
     assert_matrix_error(&nobody, 401, "M_MISSING_TOKEN");
 }
 
@@ -77,14 +110,23 @@ async fn members_of_one_room_come_into_another(store: TestStore) {
     assert_matrix_error(&put(&app, &sora, &path(&sora), forged).await, 403, "M_FORBIDDEN");
     post(&app, &joon, &join, json!({})).await.expect(200);
     let membership = get(&app, &joon, &path(&joon)).await.expect(200).json();
-    assert_eq!(membership["join_authorised_via_users_server"], minji.user_id.as_str());
+    assert_eq!(
+        membership["join_authorised_via_users_server"],
+        minji.user_id.as_str()
+    );
     // A member stays one, whatever becomes of the other room; who comes back must be in it.
-    post(&app, &joon, &format!("rooms/{club}/leave"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{club}/leave"), json!({}))
+        .await
+        .expect(200);
     say(&app, &joon, &room, "1", "still here").await;
-    post(&app, &joon, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
     assert_matrix_error(&post(&app, &joon, &join, json!({})).await, 403, "M_FORBIDDEN");
     let invite = json!({ "user_id": sora.user_id });
-    post(&app, &minji, &format!("rooms/{room}/invite"), invite).await.expect(200);
+    post(&app, &minji, &format!("rooms/{room}/invite"), invite)
+        .await
+        .expect(200);
     post(&app, &sora, &join, json!({})).await.expect(200);
 }
 
@@ -98,16 +140,27 @@ async fn a_room_for_the_world_is_read_from_outside(store: TestStore) {
     set("world_readable").await.expect(200);
     let open = say(&app, &minji, &room, "2", "for all").await;
     let path = |rest: &str| format!("rooms/{room}/{rest}");
-    let page = get(&app, &joon, &path("messages?dir=b&limit=50")).await.expect(200).json();
+    let page = get(&app, &joon, &path("messages?dir=b&limit=50"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), ["for all"], "not what was said before");
     get(&app, &joon, &path("state")).await.expect(200);
     get(&app, &joon, &path("members")).await.expect(200);
     get(&app, &joon, &path("aliases")).await.expect(200);
-    get(&app, &joon, &path(&format!("event/{}", segment(&open)))).await.expect(200);
-    get(&app, &joon, &path(&format!("context/{}", segment(&open)))).await.expect(200);
+    get(&app, &joon, &path(&format!("event/{}", segment(&open))))
+        .await
+        .expect(200);
+    get(&app, &joon, &path(&format!("context/{}", segment(&open))))
+        .await
+        .expect(200);
     let hidden = get(&app, &joon, &path(&format!("event/{}", segment(&secret)))).await;
     assert_matrix_error(&hidden, 404, "M_NOT_FOUND");
-    assert_matrix_error(&get(&app, &joon, &path("joined_members")).await, 403, "M_FORBIDDEN");
+    assert_matrix_error(
+        &get(&app, &joon, &path("joined_members")).await,
+        403,
+        "M_FORBIDDEN",
+    );
     let text = json!({ "msgtype": "m.text", "body": "x" });
     let refused = put(&app, &joon, &path("send/m.room.message/1"), text).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
@@ -120,13 +173,25 @@ async fn members_are_told_as_they_were(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let sora = app.sign_up("Sora").await;
     let room = make_room_of(&app, &minji, &[&joon]).await;
-    let at = sync(&app, &minji, "").await["next_batch"].as_str().unwrap().to_owned();
-    put(&app, &joon, &format!("profile/{}/displayname", segment(&joon.user_id)), json!({ "displayname": "J" }))
+    let at = sync(&app, &minji, "").await["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    put(
+        &app,
+        &joon,
+        &format!("profile/{}/displayname", segment(&joon.user_id)),
+        json!({ "displayname": "J" }),
+    )
+    .await
+    .expect(200);
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
         .await
         .expect(200);
-    post(&app, &joon, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
     let invite = json!({ "user_id": sora.user_id });
-    post(&app, &minji, &format!("rooms/{room}/invite"), invite).await.expect(200);
+    post(&app, &minji, &format!("rooms/{room}/invite"), invite)
+        .await
+        .expect(200);
     let told = async |query: &str| {
         let path = format!("rooms/{room}/members?{query}");
         let chunk = get(&app, &minji, &path).await.expect(200).json()["chunk"].clone();
@@ -154,17 +219,21 @@ async fn members_are_told_as_they_were(store: TestStore) {
 async fn people_are_invited_by_phone_number(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
-    let address = |medium: &str, address: &str| {
-        json!({ "id_server": "localhost", "id_access_token": "x", "medium": medium, "address": address })
-    };
+    let address = |medium: &str, address: &str| json!({ "id_server": "localhost", "id_access_token": "x", "medium": medium, "address": address });
     let bare = joon.phone.trim_start_matches('+');
     let wish = json!({ "invite_3pid": [address("msisdn", bare)] });
     let room = make_room(&app, &minji, wish).await;
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     let room = make_room(&app, &minji, json!({})).await;
     let invite = format!("rooms/{room}/invite");
-    post(&app, &minji, &invite, address("msisdn", &joon.phone)).await.expect(200);
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(&app, &minji, &invite, address("msisdn", &joon.phone))
+        .await
+        .expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     for nobody in ["821099990000", "nonsense", ""] {
         let refused = post(&app, &minji, &invite, address("msisdn", nobody)).await;
         assert_matrix_error(&refused, 400, "M_THREEPID_NOT_FOUND");

@@ -1,5 +1,7 @@
 //! Reports for staff, and what staff does to rooms.
 
+use std::time::Duration;
+
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, assert_problem};
 use serde_json::{Value, json};
 
@@ -10,7 +12,12 @@ use super::{
 
 async fn reports(app: &TestApp, staff: &SignedUp, query: &str) -> Value {
     let path = format!("/api/chat/reports{query}");
-    app.get(&path).bearer(&staff.access_token).send().await.expect(200).json()
+    app.get(&path)
+        .bearer(&staff.access_token)
+        .send()
+        .await
+        .expect(200)
+        .json()
 }
 
 async fn ask(app: &TestApp, who: &SignedUp, path: &str, body: Value) -> TestResponse {
@@ -29,9 +36,23 @@ async fn what_people_report_reaches_staff(store: TestStore) {
     let none = format!("rooms/{room}/report/%24none");
     assert_matrix_error(&post(&app, &joon, &none, why.clone()).await, 404, "M_NOT_FOUND");
     post(&app, &joon, &about, why.clone()).await.expect(200);
-    post(&app, &joon, &format!("rooms/{room}/report"), why.clone()).await.expect(200);
-    post(&app, &joon, &format!("users/{}/report", segment(&minji.user_id)), why.clone()).await.expect(200);
-    for path in ["rooms/%21none%3Alocalhost/report", "users/%40none%3Alocalhost/report"] {
+    app.advance(Duration::from_millis(2));
+    post(&app, &joon, &format!("rooms/{room}/report"), why.clone())
+        .await
+        .expect(200);
+    app.advance(Duration::from_millis(2));
+    post(
+        &app,
+        &joon,
+        &format!("users/{}/report", segment(&minji.user_id)),
+        why.clone(),
+    )
+    .await
+    .expect(200);
+    for path in [
+        "rooms/%21none%3Alocalhost/report",
+        "users/%40none%3Alocalhost/report",
+    ] {
         assert_matrix_error(&post(&app, &joon, path, why.clone()).await, 404, "M_NOT_FOUND");
         let nobody = app.post(&client(path)).json(why.clone()).send().await;
         assert_matrix_error(&nobody, 401, "M_MISSING_TOKEN");
@@ -39,7 +60,11 @@ async fn what_people_report_reaches_staff(store: TestStore) {
     let long = json!({ "reason": "x".repeat(5_000) });
     assert_matrix_error(&post(&app, &joon, &about, long).await, 413, "M_TOO_LARGE");
 
-    let refused = app.get("/api/chat/reports").bearer(&joon.access_token).send().await;
+    let refused = app
+        .get("/api/chat/reports")
+        .bearer(&joon.access_token)
+        .send()
+        .await;
     assert_problem(&refused, 403, "administrator-needed");
     let first = reports(&app, &staff, "?limit=2").await;
     let next = first["next"].as_str().unwrap();
@@ -47,21 +72,50 @@ async fn what_people_report_reaches_staff(store: TestStore) {
     assert_eq!(second["next"], Value::Null);
     let told = &second["items"][0];
     assert_eq!(told["event_id"], event.as_str());
-    assert_eq!((&told["user_id"], &told["reporter"]), (&json!(minji.user_id), &json!(joon.user_id)));
+    assert_eq!(
+        (&told["user_id"], &told["reporter"]),
+        (&json!(minji.user_id), &json!(joon.user_id))
+    );
     assert!(told["content"].as_str().unwrap().contains("rude"));
     assert_eq!(first["items"][0]["user_id"], minji.user_id.as_str());
-    let path = format!("/api/chat/reports/{}/resolution", told["report_id"].as_str().unwrap());
+    let path = format!(
+        "/api/chat/reports/{}/resolution",
+        told["report_id"].as_str().unwrap()
+    );
     let note = json!({ "resolution": "warned" });
-    assert_problem(&ask(&app, &joon, &path, note.clone()).await, 403, "administrator-needed");
+    assert_problem(
+        &ask(&app, &joon, &path, note.clone()).await,
+        403,
+        "administrator-needed",
+    );
     let resolved = ask(&app, &staff, &path, note).await.expect(200).json();
-    assert_eq!((&resolved["resolution"], &resolved["resolved_by"]), (&json!("warned"), &json!(staff.user_id)));
-    let again = ask(&app, &staff, &path, json!({ "resolution": "other" })).await.expect(200).json();
+    assert_eq!(
+        (&resolved["resolution"], &resolved["resolved_by"]),
+        (&json!("warned"), &json!(staff.user_id))
+    );
+    let again = ask(&app, &staff, &path, json!({ "resolution": "other" }))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(again, resolved, "what was noted first stands");
-    assert_eq!(reports(&app, &staff, "?open=true").await["items"].as_array().unwrap().len(), 2);
-    assert_eq!(reports(&app, &staff, "").await["items"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        reports(&app, &staff, "?open=true").await["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        reports(&app, &staff, "").await["items"].as_array().unwrap().len(),
+        3
+    );
     let none = "/api/chat/reports/01900000-0000-7000-8000-000000000000/resolution";
     assert_eq!(ask(&app, &staff, none, json!({})).await.status, 404);
-    let odd = app.get("/api/chat/reports?limit=0").bearer(&staff.access_token).send().await;
+    let odd = app
+        .get("/api/chat/reports?limit=0")
+        .bearer(&staff.access_token)
+        .send()
+        .await;
     assert_problem(&odd, 400, "invalid-query");
 }
 
@@ -69,7 +123,15 @@ async fn reports_have_a_rate(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, staff) = (app.sign_up("Minji").await, sign_up_staff(&app).await);
     let room = make_room(&app, &minji, json!({})).await;
-    let report = async || post(&app, &minji, &format!("rooms/{room}/report"), json!({ "reason": "" })).await;
+    let report = async || {
+        post(
+            &app,
+            &minji,
+            &format!("rooms/{room}/report"),
+            json!({ "reason": "" }),
+        )
+        .await
+    };
     let mut filed = 0;
     let refused = loop {
         let answer = report().await;
@@ -81,7 +143,13 @@ async fn reports_have_a_rate(store: TestStore) {
     };
     assert_matrix_error(&refused, 429, "M_LIMIT_EXCEEDED");
     assert!(refused.headers.contains_key("retry-after"));
-    assert_eq!(reports(&app, &staff, "?limit=200").await["items"].as_array().unwrap().len(), filed);
+    assert_eq!(
+        reports(&app, &staff, "?limit=200").await["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        filed
+    );
 }
 
 async fn staff_closes_a_room_for_good(store: TestStore) {
@@ -91,21 +159,40 @@ async fn staff_closes_a_room_for_good(store: TestStore) {
     let wish = json!({ "preset": "public_chat", "visibility": "public", "room_alias_name": "bad",
         "invite": [sora.user_id] });
     let room = make_room(&app, &minji, wish).await;
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     let path = format!("/api/chat/rooms/{room}/closure");
     let why = json!({ "reason": "fraud" });
-    assert_problem(&ask(&app, &minji, &path, why.clone()).await, 403, "administrator-needed");
+    assert_problem(
+        &ask(&app, &minji, &path, why.clone()).await,
+        403,
+        "administrator-needed",
+    );
     let closed = ask(&app, &staff, &path, why.clone()).await.expect(200).json();
-    assert_eq!((closed["people"].as_u64(), segment(closed["room_id"].as_str().unwrap())), (Some(3), room.clone()));
-    assert_eq!(ask(&app, &staff, &path, why.clone()).await.expect(200).json()["people"], 0);
+    assert_eq!(
+        (
+            closed["people"].as_u64(),
+            segment(closed["room_id"].as_str().unwrap())
+        ),
+        (Some(3), room.clone())
+    );
+    assert_eq!(
+        ask(&app, &staff, &path, why.clone()).await.expect(200).json()["people"],
+        0
+    );
     for who in [&minji, &joon, &sora] {
         let told = sync(&app, who, "").await;
-        assert_eq!((&told["rooms"]["join"], &told["rooms"]["invite"]), (&json!({}), &json!({})));
+        assert_eq!(
+            (&told["rooms"]["join"], &told["rooms"]["invite"]),
+            (&json!({}), &json!({}))
+        );
         let refused = post(&app, who, &format!("rooms/{room}/join"), json!({})).await;
         assert_matrix_error(&refused, 403, "M_FORBIDDEN");
     }
     assert_eq!(get(&app, &joon, "publicRooms").await.json()["chunk"], json!([]));
-    let gone = app.get(&client("directory/room/%23bad%3Alocalhost")).send().await;
+    let alias = segment(&format!("#bad:{}", minji.user_id.split_once(':').unwrap().1));
+    let gone = app.get(&client(&format!("directory/room/{alias}"))).send().await;
     assert_matrix_error(&gone, 404, "M_NOT_FOUND");
     let none = ask(&app, &staff, "/api/chat/rooms/%21none%3Alocalhost/closure", why).await;
     assert_eq!(none.status, 404);
@@ -118,13 +205,28 @@ async fn staff_takes_a_message_away(store: TestStore) {
     let event = say(&app, &minji, &room, "1", "awful").await;
     let path = |event: &str| format!("/api/chat/rooms/{room}/events/{}/removal", segment(event));
     let why = json!({ "reason": "unlawful" });
-    assert_problem(&ask(&app, &minji, &path(&event), why.clone()).await, 403, "administrator-needed");
+    assert_problem(
+        &ask(&app, &minji, &path(&event), why.clone()).await,
+        403,
+        "administrator-needed",
+    );
     ask(&app, &staff, &path(&event), why.clone()).await.expect(200);
-    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b")).await.expect(200).json();
+    let page = get(&app, &minji, &format!("rooms/{room}/messages?dir=b"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(texts(&page["chunk"]), ["(none)"]);
-    let told = get(&app, &minji, &format!("rooms/{room}/event/{}", segment(&event))).await.json();
-    assert_eq!(told["unsigned"]["redacted_because"]["content"]["reason"], "unlawful");
-    assert_eq!(told["unsigned"]["redacted_because"]["sender"], staff.user_id.as_str());
+    let told = get(&app, &minji, &format!("rooms/{room}/event/{}", segment(&event)))
+        .await
+        .json();
+    assert_eq!(
+        told["unsigned"]["redacted_because"]["content"]["reason"],
+        "unlawful"
+    );
+    assert_eq!(
+        told["unsigned"]["redacted_because"]["sender"],
+        staff.user_id.as_str()
+    );
     assert_eq!(ask(&app, &staff, &path("$none"), why.clone()).await.status, 404);
     // They are no members for that: they neither read nor write there.
     let text = json!({ "msgtype": "m.text", "body": "x" });

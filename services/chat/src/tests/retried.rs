@@ -5,7 +5,9 @@ use haechi_testkit::TestStore;
 use serde_json::{Map, json};
 
 use super::{get, joined, make_room_of, post, put, say, segment, start, sync, texts};
-use crate::model::{Content, Draft, NewRoom, Preset, RoomVersion, drafts_of_new_room, new_event_id, new_room_id};
+use crate::model::{
+    Content, Draft, NewRoom, Preset, RoomVersion, drafts_of_new_room, new_event_id, new_room_id,
+};
 use crate::ops::stream::Wish;
 
 pub(super) fn message(sender: PersonId, body: &str) -> Wish {

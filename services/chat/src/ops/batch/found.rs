@@ -10,10 +10,10 @@ use super::super::stream::{Answer, Founding, Request, Wish};
 use super::judge::{Bench, Step};
 use super::needs::{Loaded, RoomEntry};
 use crate::model::{ChatError, Draft, Event, Membership, person_of};
+use crate::ops::directory::{searched_word, words_of_state};
+use crate::store;
 use crate::store::aliases::Alias;
 use crate::store::listing::Word;
-use crate::store;
-use crate::ops::directory::{searched_word, words_of_state};
 
 /// What is written beside the events of new rooms.
 #[derive(Default)]
@@ -28,7 +28,10 @@ pub(super) struct Founded {
 
 /// Whether the person whom a membership is about is in the room.
 pub(super) fn is_in(entry: &RoomEntry, draft: &Draft, server_name: &str) -> bool {
-    let state_key = draft.state_key.as_deref().filter(|_| draft.kind == "m.room.member");
+    let state_key = draft
+        .state_key
+        .as_deref()
+        .filter(|_| draft.kind == "m.room.member");
     let person = state_key.and_then(|user| person_of(user, server_name));
     person.is_some_and(|person| entry.room.membership(person) == Membership::Join)
 }

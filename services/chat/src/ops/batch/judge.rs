@@ -115,7 +115,9 @@ impl<'b> Bench<'b> {
             Wish::Events(_) | Wish::Staff(_) if !self.is_known(&request.room_id) => {
                 Err(ChatError::not_in_room())
             }
-            Wish::Events(drafts) | Wish::NewRoom(drafts) | Wish::Staff(drafts) => self.events(request, drafts).map(Some),
+            Wish::Events(drafts) | Wish::NewRoom(drafts) | Wish::Staff(drafts) => {
+                self.events(request, drafts).map(Some)
+            }
         }
     }
 
@@ -292,7 +294,11 @@ impl<'b> Bench<'b> {
         if let Some((target, because)) = put.redaction
             && let Some(redacted) = self.loaded.targets.get(&target)
         {
-            let rules = self.loaded.rooms.get(&room_id).and_then(|entry| entry.room.rules.as_ref());
+            let rules = self
+                .loaded
+                .rooms
+                .get(&room_id)
+                .and_then(|entry| entry.room.rules.as_ref());
             let version = rules.map(|rules| rules.version).unwrap_or_default();
             let content = redacted_content(version, &redacted.kind, &redacted.content);
             let by = event.event_id.clone();

@@ -65,6 +65,7 @@ struct DeviceLists {
 pub(super) struct Rooms {
     pub(super) join: BTreeMap<String, JoinedRoom>,
     pub(super) invite: BTreeMap<String, InvitedRoom>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) knock: BTreeMap<String, KnockedRoom>,
     pub(super) leave: BTreeMap<String, LeftRoom>,
 }
