@@ -128,7 +128,8 @@ impl Chat {
 
 /// The word for the search that an event changes: (room, which, the new one).
 pub(super) fn searched_word(event: &Event) -> Option<(String, Word, String)> {
-    if event.state_key.as_deref() != Some("") {
+    let kinds = ["m.room.name", "m.room.topic", "m.room.canonical_alias"];
+    if event.state_key.as_deref() != Some("") || !kinds.contains(&event.kind.as_str()) {
         return None;
     }
     let content = Content::of_stored(event.content.clone());

@@ -1,9 +1,31 @@
 //! Spaces walked through in pages, by who may see what; and summaries of single rooms.
 
 use haechi_testkit::{SignedUp, TestApp, TestStore};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::model::{ListingPlace, Walk};
+
 use super::{assert_matrix_error, get, make_room, post, put, segment, start};
+
+proptest! {
+    #[test]
+    fn the_tokens_of_pages_survive_their_text(
+        skipped in 0..10_000_usize, depth_max: Option<u64>, suggested_only: bool, joined: i64, is_forward: bool,
+    ) {
+        let walk = Walk { skipped, depth_max, suggested_only };
+        let next = walk.go_on(Some(&walk.token_after(7))).unwrap();
+        prop_assert_eq!(next, Walk { skipped: skipped + 7, ..walk });
+        let place = ListingPlace { is_forward, joined, room_id: "!a.b:s".to_owned() };
+        prop_assert_eq!(place.to_string().parse::<ListingPlace>(), Ok(place));
+    }
+
+    #[test]
+    fn any_text_is_the_token_of_a_page_or_refused(text in "[fbh]?-?[0-9]{0,20}[._x!]{0,3}.{0,9}") {
+        let _ = text.parse::<Walk>();
+        let _ = text.parse::<ListingPlace>();
+    }
+}
 
 async fn space(app: &TestApp, who: &SignedUp, name: &str) -> String {
     let wish = json!({ "preset": "public_chat", "name": name, "creation_content": { "type": "m.space" } });
