@@ -5,7 +5,9 @@ mod account_data;
 mod backups;
 mod dehydrated;
 mod devices;
+mod aliases;
 mod direct;
+mod directory;
 mod discovery;
 mod error;
 mod filters;
@@ -18,9 +20,13 @@ mod membership;
 mod messages;
 mod profile;
 mod receipts;
+mod registration;
+mod reports;
 mod rooms;
 mod ruma;
 mod send;
+mod spaces;
+mod staff;
 mod state;
 mod sync;
 mod to_device;
@@ -58,15 +64,24 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
     let own = OpenApiRouter::new()
         .routes(routes!(friends::list_friends, friends::add_friend))
         .routes(routes!(friends::remove_friend))
-        .routes(routes!(direct::open_direct));
+        .routes(routes!(direct::open_direct))
+        .routes(routes!(reports::list_reports))
+        .routes(routes!(reports::resolve_report))
+        .routes(routes!(staff::close_room))
+        .routes(routes!(staff::remove_event));
     let matrix = [
         discovery::routes(),
         login::routes(),
         account::routes(),
+        aliases::routes(),
+        directory::routes(),
         profile::routes(),
+        registration::routes(),
+        reports::routes(),
         rooms::routes(),
         membership::routes(),
         send::routes(),
+        spaces::routes(),
         state::routes(),
         messages::routes(),
         sync::routes(),

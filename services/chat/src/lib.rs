@@ -59,5 +59,10 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "keys",
             sql: include_str!("../migrations/0002_keys.sql"),
         },
+        Migration {
+            number: 3,
+            name: "directory",
+            sql: include_str!("../migrations/0003_directory.sql"),
+        },
     ],
 };

@@ -1,5 +1,6 @@
 //! The nouns and rules of chat: pure values, no SQL, no HTTP, no clock of its own.
 
+mod alias;
 mod auth;
 mod content;
 mod create_room;
@@ -9,14 +10,20 @@ mod filter;
 mod ids;
 mod keys;
 pub mod limits;
+mod listing;
 mod power_levels;
 mod redaction;
+mod report;
 mod room;
+mod room_version;
+mod space;
 mod token;
+mod upgrade;
 
+pub(crate) use alias::{CanonicalAlias, alias_of_name, check_alias};
 pub(crate) use auth::authorise;
 pub(crate) use content::{Content, Mentions};
-pub(crate) use create_room::{InitialState, NewRoom, Preset, ROOM_VERSION, drafts_of_new_room, membership};
+pub(crate) use create_room::{InitialState, NewRoom, Preset, drafts_of_new_room, membership};
 pub use error::ChatError;
 pub(crate) use event::{Draft, Event, Reader, notifies, raw_json};
 pub(crate) use filter::{EventFilter, SyncFilter};
@@ -28,7 +35,12 @@ pub(crate) use keys::{
     BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, Signature, Signatures, SignedObject,
     UploadedKey, Usage, check_device_keys, check_keys, is_signed_by,
 };
+pub(crate) use listing::{ListingFilter, ListingPlace, searched};
 pub(crate) use power_levels::PowerLevels;
 pub(crate) use redaction::redacted_content;
-pub(crate) use room::{JoinRule, Member, Membership, Room, Rules};
+pub(crate) use report::{Report, ReportId, Reported, Resolved};
+pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
+pub(crate) use room_version::RoomVersion;
+pub(crate) use space::{Child, Walk};
 pub(crate) use token::{Place, SyncToken};
+pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

@@ -2,13 +2,18 @@
 //! `joined_members`, `is_joined`.
 
 mod account_data;
+mod aliases;
 mod batch;
+mod cards;
+mod closing;
 mod create_room;
 mod direct;
+mod directory;
 mod filters;
 mod friends;
 mod hub;
 mod keys;
+mod joining;
 mod media;
 mod membership;
 mod messages;
@@ -16,12 +21,16 @@ mod people;
 mod post_message;
 mod profile;
 mod pulse;
+mod rates;
 mod read_room;
 mod receipts;
+mod reports;
 mod send;
+mod spaces;
 pub(crate) mod stream;
 mod sync;
 mod typing;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -38,6 +47,7 @@ use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
+pub(crate) use directory::ListingPage;
 pub(crate) use friends::Friend;
 pub(crate) use keys::{
     BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
@@ -52,6 +62,7 @@ pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use hub::Hub;
 use people::PeopleBatcher;
+use rates::Rates;
 use stream::Streams;
 use typing::Typing;
 
@@ -69,6 +80,8 @@ struct Inner {
     people: PeopleBatcher,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
+    /// How often people do what troubles others.
+    rates: Rates,
 }
 
 impl Chat {
@@ -92,6 +105,7 @@ impl Chat {
         let people = people::start(&context.cluster, &context.store, &hub);
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
+            rates: Rates::default(),
             typing: Typing::new(context.now()),
             context,
             identity,
@@ -155,6 +169,12 @@ impl Chat {
             .filter(|stream| self.0.streams.is_here(*stream))
             .count();
         rooms + usize::from(self.0.people.is_here())
+    }
+
+    /// As if a person had sent all invitations that they may for now.
+    #[cfg(test)]
+    pub(crate) fn use_up_invitations(&self, person: PersonId) {
+        self.0.rates.use_up(person);
     }
 
     fn store(&self) -> &Store {

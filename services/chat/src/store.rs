@@ -1,13 +1,16 @@
 //! All SQL of chat. Nothing else touches its tables.
 
 pub(crate) mod account_data;
+pub(crate) mod aliases;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod friends;
 pub(crate) mod keys;
+pub(crate) mod listing;
 pub(crate) mod media;
 pub(crate) mod memberships;
 pub(crate) mod receipts;
+pub(crate) mod reports;
 pub(crate) mod rooms;
 pub(crate) mod state;
 pub(crate) mod streams;

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod backups;
+mod aliases;
 mod content;
 mod cross_signing;
 mod crypto;
@@ -11,6 +12,8 @@ mod device_lists;
 mod devices;
 mod direct;
 mod keys;
+mod directory;
+mod joining;
 mod logins;
 mod media;
 mod membership;
@@ -20,16 +23,21 @@ mod nodes;
 mod posted;
 mod power;
 mod profile;
+mod reports;
 mod retried;
+mod spaces;
 mod state;
 mod sync;
 mod to_device;
+mod upgrades;
 
 use std::sync::Arc;
 
+use haechi_base::Role;
 use haechi_identity::{Identity, IdentitySettings};
 use haechi_service::Context;
-use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring};
+use haechi_store::Tx;
+use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring, operator};
 use serde_json::{Value, json};
 
 use crate::Chat;
@@ -125,6 +133,17 @@ async fn say(app: &TestApp, who: &SignedUp, room: &str, transaction_id: &str, te
         .expect(200)
         .json();
     sent["event_id"].as_str().unwrap().to_owned()
+}
+
+/// Somebody who signed in as an administrator.
+async fn sign_up_staff(app: &TestApp) -> SignedUp {
+    let person = app.sign_up("Staff").await;
+    let id = person.person_id;
+    let grant = async move |tx: &mut Tx<'_>| {
+        haechi_identity::ops::grant_role(tx, &operator(), id, Role::Administrator).await
+    };
+    app.context.store.write_unkeyed(grant).await.unwrap();
+    app.sign_in(&person.phone, None).await
 }
 
 /// A sync that does not wait.

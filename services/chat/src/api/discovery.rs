@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ruma::Who;
 use crate::Chat;
-use crate::model::ROOM_VERSION;
+use crate::model::RoomVersion;
 
 pub(super) fn routes() -> Router<Chat> {
     Router::new()
@@ -31,9 +31,11 @@ async fn well_known(State(chat): State<Chat>) -> Json<Value> {
 }
 
 async fn capabilities(_: Who) -> Json<Value> {
+    let versions = RoomVersion::ALL.map(|version| (version.as_str().to_owned(), Value::from("stable")));
+    let versions: Value = Map::from_iter(versions).into();
     Json(json!({
         "capabilities": {
-            "m.room_versions": { "default": ROOM_VERSION, "available": { ROOM_VERSION: "stable" } },
+            "m.room_versions": { "default": RoomVersion::default().as_str(), "available": versions },
             "m.change_password": { "enabled": false },
             "m.set_displayname": { "enabled": true },
             "m.set_avatar_url": { "enabled": true },

@@ -89,6 +89,7 @@ impl From<ChatError> for MatrixError {
         let retry_after = match error {
             ChatError::UploadsUsedUp => Some(UPLOADS_WAIT),
             ChatError::MediaBusy => Some(MEDIA_BUSY_WAIT),
+            ChatError::TooOften(wait) => Some(wait),
             _ => None,
         };
         let current_version = match &error {
@@ -111,6 +112,13 @@ impl From<ChatError> for MatrixError {
             ChatError::WrongBackupVersion(_) => (StatusCode::FORBIDDEN, "M_WRONG_ROOM_KEYS_VERSION"),
             ChatError::InvalidRoomState(_) => (StatusCode::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
             ChatError::UnsupportedRoomVersion(_) => (StatusCode::BAD_REQUEST, "M_UNSUPPORTED_ROOM_VERSION"),
+            ChatError::RoomInUse(_) => (StatusCode::BAD_REQUEST, "M_ROOM_IN_USE"),
+            ChatError::AliasTaken(_) => (StatusCode::CONFLICT, "M_UNKNOWN"),
+            ChatError::BadAlias(_) => (StatusCode::BAD_REQUEST, "M_BAD_ALIAS"),
+            ChatError::NumberNotFound => (StatusCode::BAD_REQUEST, "M_THREEPID_NOT_FOUND"),
+            ChatError::MediumNotSupported(_) => (StatusCode::BAD_REQUEST, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
+            ChatError::GuestsForbidden => (StatusCode::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
+            ChatError::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
         };
         Self {
             retry_after,

@@ -46,10 +46,16 @@ impl From<ChatError> for Problem {
             ChatError::Forbidden(_) => Self::forbidden("not-allowed", detail),
             ChatError::NotFound(_) => Self::not_found("no-such-person", detail),
             ChatError::UploadsUsedUp => Self::too_many_requests(UPLOADS_WAIT),
+            ChatError::TooOften(wait) => Self::too_many_requests(wait),
+            ChatError::NumberNotFound => Self::not_found("no-such-person", detail),
+            ChatError::RoomInUse(_) | ChatError::AliasTaken(_) => Self::conflict("alias-taken", detail),
+            ChatError::GuestsForbidden => Self::forbidden("no-guests", detail),
             ChatError::MediaBusy => Self::unavailable(MEDIA_BUSY_WAIT, detail),
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)
+            | ChatError::BadAlias(_)
+            | ChatError::MediumNotSupported(_)
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_)

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::{Json, Router};
 use haechi_base::Actor;
+use ruma::api::client::knock::knock_room;
 use ruma::api::client::membership::{
     ban_user, forget_room, get_member_events, invite_user, join_room_by_id, join_room_by_id_or_alias,
     joined_members, joined_rooms, kick_user, leave_room, unban_user,
@@ -21,6 +22,7 @@ pub(super) fn routes() -> Router<Chat> {
     let router = Router::new();
     let router = endpoint::<join_room_by_id::v3::Request, _, _>(router, join);
     let router = endpoint::<join_room_by_id_or_alias::v3::Request, _, _>(router, join_by_id_or_alias);
+    let router = endpoint::<knock_room::v3::Request, _, _>(router, knock);
     let router = endpoint::<leave_room::v3::Request, _, _>(router, leave);
     let router = endpoint::<invite_user::v3::Request, _, _>(router, invite);
     let router = endpoint::<kick_user::v3::Request, _, _>(router, kick);
@@ -44,7 +46,7 @@ async fn change(
     chat.change_membership(actor, room_id.to_owned(), person, change, reason)
         .await?;
     Ok(Json(match change {
-        MembershipChange::Join => json!({ "room_id": room_id }),
+        MembershipChange::Join | MembershipChange::Knock => json!({ "room_id": room_id }),
         _ => json!({}),
     }))
 }
@@ -69,16 +71,26 @@ async fn join_by_id_or_alias(
     State(chat): State<Chat>,
     Signed(actor, request): Signed<join_room_by_id_or_alias::v3::Request>,
 ) -> Answer {
-    let room_id = request.room_id_or_alias.as_str();
-    if room_id.starts_with('#') {
-        return Err(MatrixError::not_found("rooms have no aliases here yet"));
-    }
+    let room_id = chat.room_named(request.room_id_or_alias.as_str()).await?;
     change(
         &chat,
         &actor,
-        room_id,
+        &room_id,
         None,
         MembershipChange::Join,
+        request.reason,
+    )
+    .await
+}
+
+async fn knock(State(chat): State<Chat>, Signed(actor, request): Signed<knock_room::v3::Request>) -> Answer {
+    let room_id = chat.room_named(request.room_id_or_alias.as_str()).await?;
+    change(
+        &chat,
+        &actor,
+        &room_id,
+        None,
+        MembershipChange::Knock,
         request.reason,
     )
     .await
@@ -100,19 +112,26 @@ async fn invite(
     State(chat): State<Chat>,
     Signed(actor, request): Signed<invite_user::v3::Request>,
 ) -> Answer {
-    let invite_user::v3::InvitationRecipient::UserId(recipient) = &request.recipient else {
-        return Err(MatrixError::invalid_parameter(
-            "people are invited by their user id",
-        ));
+    use invite_user::v3::InvitationRecipient;
+    let (user, reason) = match &request.recipient {
+        InvitationRecipient::UserId(recipient) => (recipient.user_id.to_string(), recipient.reason.clone()),
+        InvitationRecipient::ThirdPartyId(address) => {
+            let person = chat.person_of_address(&actor, address.medium.as_str(), &address.address);
+            (chat.user_id(person.await?), None)
+        }
+        _ => {
+            return Err(MatrixError::invalid_parameter(
+                "people are invited by their user id or phone number",
+            ));
+        }
     };
-    let user = recipient.user_id.as_str();
     change(
         &chat,
         &actor,
         request.room_id.as_str(),
-        Some(user),
+        Some(&user),
         MembershipChange::Invite,
-        recipient.reason.clone(),
+        reason,
     )
     .await
 }
@@ -172,9 +191,9 @@ async fn joined(
     State(chat): State<Chat>,
     Signed(actor, request): Signed<joined_members::v3::Request>,
 ) -> Answer {
-    let events = chat
-        .member_events(actor.person, request.room_id.to_string())
-        .await?;
+    let room_id = request.room_id.to_string();
+    chat.refuse_outsider(room_id.clone(), actor.person).await?;
+    let events = chat.member_events(actor.person, room_id, None).await?;
     let mut members = Map::new();
     for event in events {
         let content: Map<String, Value> = serde_json::from_str(&event.content).unwrap_or_default();
@@ -199,17 +218,14 @@ async fn members(
 ) -> Result<Json<Value>, MatrixError> {
     let reader = chat.reader(actor.person, &actor.device);
     let events = chat
-        .member_events(actor.person, request.room_id.to_string())
+        .member_events(actor.person, request.room_id.to_string(), request.at.as_deref())
         .await?;
-    let is_wanted = |word: &str| {
-        request
-            .membership
-            .as_ref()
-            .is_none_or(|wanted| wanted.as_str() == word)
-            && request
-                .not_membership
-                .as_ref()
-                .is_none_or(|unwanted| unwanted.as_str() != word)
+    // Either of the two is enough, as the specification has it.
+    let is_wanted = |word: &str| match (&request.membership, &request.not_membership) {
+        (Some(wanted), Some(unwanted)) => wanted.as_str() == word || unwanted.as_str() != word,
+        (Some(wanted), None) => wanted.as_str() == word,
+        (None, Some(unwanted)) => unwanted.as_str() != word,
+        (None, None) => true,
     };
     let chunk: Vec<_> = events
         .iter()

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::{Json, Router};
-use ruma::api::client::room::create_room;
+use haechi_base::{Actor, PersonId};
+use ruma::api::client::room::{create_room, upgrade_room};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -11,41 +12,34 @@ use super::endpoint;
 use super::error::MatrixError;
 use super::ruma::Signed;
 use crate::Chat;
-use crate::model::{ChatError, Content, InitialState, Preset, ROOM_VERSION};
+use crate::model::limits::INVITES_MAX;
+use crate::model::{Content, InitialState, Preset, RoomVersion};
 use crate::ops::RoomWish;
 
 pub(super) fn routes() -> Router<Chat> {
-    endpoint::<create_room::v3::Request, _, _>(Router::new(), create)
+    let router = endpoint::<create_room::v3::Request, _, _>(Router::new(), create);
+    endpoint::<upgrade_room::v3::Request, _, _>(router, upgrade)
 }
 
 async fn create(
     State(chat): State<Chat>,
     Signed(actor, request): Signed<create_room::v3::Request>,
 ) -> Result<Json<Value>, MatrixError> {
-    if let Some(version) = request
+    let version = request
         .room_version
         .as_ref()
-        .filter(|version| version.as_str() != ROOM_VERSION)
-    {
-        return Err(ChatError::UnsupportedRoomVersion(version.to_string()).into());
-    }
-    if request.room_alias_name.is_some() || !request.invite_3pid.is_empty() {
-        return Err(MatrixError::invalid_parameter(
-            "rooms have no aliases here yet, and people are invited by id",
-        ));
-    }
+        .map(|version| version.as_str().parse());
     let is_public = request.visibility == ruma::api::client::room::Visibility::Public;
     let preset = match &request.preset {
         Some(preset) => preset.as_str().parse()?,
         None if is_public => Preset::Public,
         None => Preset::Private,
     };
-    let invited = request
-        .invite
-        .iter()
-        .map(|user| chat.person(user.as_str()))
-        .collect::<Result<_, _>>()?;
     let wish = RoomWish {
+        version: version.transpose()?.unwrap_or_default(),
+        alias_name: request.room_alias_name.clone().filter(|name| !name.is_empty()),
+        is_listed: is_public,
+        invited: invited(&chat, &actor, &request).await?,
         preset,
         creation_content: object(request.creation_content.as_ref().map(ruma::serde::Raw::json))?,
         power_levels: object(
@@ -62,10 +56,47 @@ async fn create(
         name: request.name.filter(|name| !name.is_empty()),
         topic: request.topic,
         is_direct: request.is_direct,
-        invited,
     };
     let room_id = chat.create_room(&actor, wish).await?;
     Ok(Json(json!({ "room_id": room_id })))
+}
+
+/// The people who are asked in, by user id or by phone number.
+async fn invited(
+    chat: &Chat,
+    actor: &Actor,
+    request: &create_room::v3::Request,
+) -> Result<Vec<PersonId>, MatrixError> {
+    let mut invited = request
+        .invite
+        .iter()
+        .map(|user| chat.person(user.as_str()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if invited.len() + request.invite_3pid.len() > INVITES_MAX {
+        return Err(MatrixError::invalid_parameter(format!(
+            "a room is made with at most {INVITES_MAX} invitations"
+        )));
+    }
+    for address in &request.invite_3pid {
+        let person = chat.person_of_address(actor, address.medium.as_str(), &address.address);
+        invited.push(person.await?);
+    }
+    Ok(invited)
+}
+
+async fn upgrade(
+    State(chat): State<Chat>,
+    Signed(actor, request): Signed<upgrade_room::v3::Request>,
+) -> Result<Json<Value>, MatrixError> {
+    let version: RoomVersion = request.new_version.as_str().parse()?;
+    let more = request
+        .additional_creators
+        .iter()
+        .map(|user| chat.person(user.as_str()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let room_id = request.room_id.to_string();
+    let replacement = chat.upgrade_room(&actor, room_id, version, more).await?;
+    Ok(Json(json!({ "replacement_room": replacement })))
 }
 
 fn object(text: Option<&RawValue>) -> Result<Map<String, Value>, MatrixError> {

@@ -23,6 +23,9 @@ pub(super) struct Signed<T>(pub(super) Actor, pub(super) T);
 /// Who asks; a request without a valid token is refused.
 pub(super) struct Who(pub(super) Actor);
 
+/// Who asks, when it is somebody; a false token is refused.
+pub(super) struct Perhaps(pub(super) Option<Actor>);
+
 /// The parameters in the address.
 pub(super) struct Path<T>(pub(super) T);
 
@@ -65,6 +68,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
                 "send the access token in the header Authorization",
             )),
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Perhaps {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, MatrixError> {
+        if parts.extensions.get::<Authenticated>().is_none() {
+            return Ok(Self(None));
+        }
+        let Who(actor) = Who::from_request_parts(parts, state).await?;
+        Ok(Self(Some(actor)))
     }
 }
 

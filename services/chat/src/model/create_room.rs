@@ -6,7 +6,7 @@ use std::str::FromStr;
 use haechi_base::PersonId;
 use serde_json::{Map, Value, json};
 
-use super::{ChatError, Content, Draft, ids::user_id};
+use super::{ChatError, Content, Draft, RoomVersion, ids::user_id};
 
 /// What a new room is like by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(crate) type InitialState = (String, String, Content);
 /// The wish for a room, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct NewRoom {
+    pub(crate) version: RoomVersion,
     pub(crate) creator: PersonId,
     /// Content of the creator's own membership: name and picture.
     pub(crate) creator_profile: Map<String, Value>,
@@ -49,15 +50,14 @@ pub(crate) struct NewRoom {
     pub(crate) initial_state: Vec<InitialState>,
     pub(crate) name: Option<String>,
     pub(crate) topic: Option<String>,
+    /// The name by which it is found, told in its state.
+    pub(crate) alias: Option<String>,
     pub(crate) is_direct: bool,
     /// Who is asked in, each with the content of their membership.
     pub(crate) invited: Vec<(PersonId, Map<String, Value>)>,
     /// Whether who is asked in comes in at once: the house's own direct chats.
     pub(crate) invited_join: bool,
 }
-
-/// The version of the rooms made here.
-pub(crate) const ROOM_VERSION: &str = "11";
 
 /// All events of the new room, the first one first. `new_id` gives each its id.
 pub(crate) fn drafts_of_new_room(
@@ -71,11 +71,7 @@ pub(crate) fn drafts_of_new_room(
         let content = Content::of(content);
         drafts.push(Draft::state(new_id(), sender, kind, state_key, content));
     };
-    let mut creation = room.creation_content.clone();
-    // Version 11 names the creator by the sender alone.
-    creation.remove("creator");
-    creation.insert("room_version".to_owned(), ROOM_VERSION.into());
-    put(creator, "m.room.create", "", &creation.into());
+    put(creator, "m.room.create", "", &creation(room, server_name).into());
     let joins = membership("join", &room.creator_profile, false);
     put(creator, "m.room.member", &user_id(creator, server_name), &joins);
     let levels = power_levels(room, server_name);
@@ -95,6 +91,35 @@ pub(crate) fn drafts_of_new_room(
     drafts
 }
 
+/// The content of `m.room.create`.
+fn creation(room: &NewRoom, server_name: &str) -> Map<String, Value> {
+    let mut creation = room.creation_content.clone();
+    // From version 11 on the creator is named by the sender alone.
+    creation.remove("creator");
+    if room.version.names_creator() {
+        creation.insert("creator".to_owned(), user_id(room.creator, server_name).into());
+    }
+    creation.insert("room_version".to_owned(), room.version.as_str().into());
+    if room.version.privileges_creators() && room.preset == Preset::TrustedPrivate {
+        // Who may do all that the creator may is one, where creators stand above all levels.
+        let more = creation
+            .entry("additional_creators")
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(more) = more {
+            let invited = room
+                .invited
+                .iter()
+                .map(|(person, _)| user_id(*person, server_name));
+            for user in invited.map(Value::from) {
+                if !more.contains(&user) {
+                    more.push(user);
+                }
+            }
+        }
+    }
+    creation
+}
+
 /// The state between the power levels and the invitations: the preset's where it was not handed in, what was
 /// handed in, name and topic.
 fn named_state(room: &NewRoom) -> Vec<(String, String, Value)> {
@@ -103,6 +128,13 @@ fn named_state(room: &NewRoom) -> Vec<(String, String, Value)> {
         let mut given = room.initial_state.iter();
         given.any(|(given, key, _)| given == kind && key.is_empty())
     };
+    if let Some(alias) = &room.alias {
+        state.push((
+            "m.room.canonical_alias".to_owned(),
+            String::new(),
+            json!({ "alias": alias }),
+        ));
+    }
     for (kind, content) in preset_state(room.preset) {
         if !is_handed_in(kind) {
             state.push((kind.to_owned(), String::new(), content));
@@ -151,8 +183,12 @@ fn preset_state(preset: Preset) -> [(&'static str, Value); 3] {
 }
 
 fn power_levels(room: &NewRoom, server_name: &str) -> Value {
-    let mut users = BTreeMap::from([(user_id(room.creator, server_name), 100)]);
-    if room.preset == Preset::TrustedPrivate {
+    let mut users = BTreeMap::new();
+    let is_by_level = !room.version.privileges_creators();
+    if is_by_level {
+        users.insert(user_id(room.creator, server_name), 100);
+    }
+    if room.preset == Preset::TrustedPrivate && is_by_level {
         users.extend(
             room.invited
                 .iter()
@@ -169,7 +205,7 @@ fn power_levels(room: &NewRoom, server_name: &str) -> Value {
             "m.room.name": 50,
             "m.room.power_levels": 100,
             "m.room.server_acl": 100,
-            "m.room.tombstone": 100,
+            "m.room.tombstone": if is_by_level { 100 } else { 150 },
         },
         "events_default": 0,
         "invite": 0,

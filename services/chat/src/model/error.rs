@@ -1,5 +1,7 @@
 //! Why chat refuses something, by what the person can do about it.
 
+use std::time::Duration;
+
 use haechi_store::StoreError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -49,6 +51,27 @@ pub enum ChatError {
     /// The backup is not the one that keys are put into now.
     #[error("keys go into the newest backup, which is version {0}")]
     WrongBackupVersion(String),
+    /// Another room has the alias that was asked for.
+    #[error("another room is called {0} already")]
+    RoomInUse(String),
+    /// An alias that was to be made is there already.
+    #[error("the alias {0} is taken")]
+    AliasTaken(String),
+    /// An alias does not point to the room that tells it.
+    #[error("the alias {0} does not point to this room")]
+    BadAlias(String),
+    /// Nobody here has this number.
+    #[error("nobody has signed up with this number")]
+    NumberNotFound,
+    /// People are not found by this kind of address.
+    #[error("people are found by their phone number (msisdn), not by {0:?}")]
+    MediumNotSupported(String),
+    /// There are no guests here.
+    #[error("guests are not let in; sign up with a phone number")]
+    GuestsForbidden,
+    /// The person does this too often.
+    #[error("too many of these at once; try again in {0:?}")]
+    TooOften(Duration),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,5 +1,6 @@
 //! The limits of chat, each a number the specification gives or a bound against abuse.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Largest event, in bytes of JSON (client-server API, "Size limits").
@@ -121,3 +122,50 @@ pub const BACKUP_KEY_BYTES_MAX: usize = 16_384;
 
 /// Largest `auth_data` of a backup, and `device_data` of a dehydrated device, in bytes.
 pub const KEY_DATA_BYTES_MAX: usize = 65_536;
+/// Rooms whose members may join a restricted room; more that are named are left out.
+pub const ALLOWED_ROOMS_MAX: usize = 100;
+
+/// Aliases that point to one room.
+pub const ALIASES_MAX: u32 = 100;
+
+/// Rooms on one page of the directory.
+pub const LISTED_ROOMS_MAX: u32 = 100;
+
+/// Rooms on one page of the directory when no number is named.
+pub const LISTED_ROOMS_DEFAULT: u32 = 50;
+
+/// Longest term that the directory is searched for, in characters.
+pub const SEARCH_TERM_MAX: usize = 100;
+
+/// Room types that one search of the directory may name.
+pub const ROOM_TYPES_MAX: usize = 8;
+
+/// Rooms of a space that are walked through, however many it has.
+pub const SPACE_ROOMS_MAX: usize = 1_000;
+
+/// Children of one space that are looked at.
+pub const SPACE_CHILDREN_MAX: usize = 500;
+
+/// Depth to which a space is walked through.
+pub const SPACE_DEPTH_MAX: u64 = 32;
+
+/// Steps back from the present that the members of an earlier moment are looked for.
+pub const MEMBERS_STEPS_MAX: usize = 1_000;
+
+/// State events that are carried into the room that takes the place of another.
+pub const CARRIED_STATE_MAX: usize = 1_000;
+
+/// Invitations, knocks included, that a person sends at once; as many again within [`INVITES_PERIOD`].
+pub const INVITES_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
+
+/// The time in which a person's allowance of invitations is filled up.
+pub const INVITES_PERIOD: Duration = Duration::from_secs(3600);
+
+/// Reports that a person files at once; as many again within [`REPORTS_PERIOD`].
+pub const REPORTS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+
+/// The time in which a person's allowance of reports is filled up.
+pub const REPORTS_PERIOD: Duration = Duration::from_secs(3600);
+
+/// Longest reason of a report and longest note of its resolution, in bytes.
+pub const REPORT_TEXT_BYTES_MAX: usize = 4_096;

@@ -36,6 +36,24 @@ const fn fifty() -> i64 {
     50
 }
 
+impl Default for PowerLevels {
+    /// The levels of a room that says nothing of them.
+    fn default() -> Self {
+        Self {
+            ban: 50,
+            events: BTreeMap::new(),
+            events_default: 0,
+            invite: 0,
+            kick: 50,
+            notifications: BTreeMap::new(),
+            redact: 50,
+            state_default: 50,
+            users: BTreeMap::new(),
+            users_default: 0,
+        }
+    }
+}
+
 impl PowerLevels {
     /// Reads a `m.room.power_levels`.
     ///

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use haechi_base::PersonId;
 use serde::{Deserialize, Serialize};
 
-use super::{ChatError, Content, Draft, PowerLevels, ids::person_of};
+use super::limits::ALLOWED_ROOMS_MAX;
+use super::{ChatError, Content, Draft, PowerLevels, RoomVersion, ids::person_of};
 
 /// Words that stand in the store and in Matrix alike.
 macro_rules! words {
@@ -46,6 +47,8 @@ words! {
         Invite => "invite",
         /// In.
         Join => "join",
+        /// Out, and asks to be let in.
+        Knock => "knock",
         /// Out, by their own will or another's.
         Leave => "leave",
         /// Out, and may not come back.
@@ -54,19 +57,42 @@ words! {
 }
 
 words! {
-    /// Who may join. Knocking and restricted rooms come with the chat issue.
+    /// Who may join.
     JoinRule {
         /// Everybody.
         Public => "public",
         /// Who was invited.
         Invite => "invite",
+        /// Who was invited, and anybody may ask to be.
+        Knock => "knock",
+        /// Who was invited, and who is in one of some other rooms.
+        Restricted => "restricted",
+        /// The same, and anybody may ask to be invited.
+        KnockRestricted => "knock_restricted",
+    }
+}
+
+impl JoinRule {
+    /// Whether members of other rooms may come in.
+    pub(crate) const fn admits_by_room(self) -> bool {
+        matches!(self, Self::Restricted | Self::KnockRestricted)
+    }
+
+    /// Whether who is not in the room may be shown what it is.
+    pub(crate) const fn is_open_to_strangers(self) -> bool {
+        matches!(self, Self::Public | Self::Knock | Self::KnockRestricted)
+    }
+
+    /// Whether people may ask to be invited.
+    pub(crate) const fn takes_knocks(self) -> bool {
+        matches!(self, Self::Knock | Self::KnockRestricted)
     }
 }
 
 words! {
     /// Who may read what was said.
     HistoryVisibility {
-        /// Whoever is in the room, and for now nobody else.
+        /// Everybody, in the room or not.
         WorldReadable => "world_readable",
         /// Members, also what was said before they came.
         Shared => "shared",
@@ -93,14 +119,71 @@ pub(crate) struct Member {
 /// What a room's state says to the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rules {
+    /// By which version's rules.
+    pub(crate) version: RoomVersion,
     /// Who made the room.
     pub(crate) creator: PersonId,
+    /// Who else counts as its maker (room version 12).
+    pub(crate) more_creators: Vec<PersonId>,
     /// Who may join.
     pub(crate) join_rule: JoinRule,
+    /// The rooms whose members may join, when the join rule says so.
+    pub(crate) allowed_rooms: Vec<String>,
     /// Who may read.
     pub(crate) history_visibility: HistoryVisibility,
     /// Who may do what; without them the creator may do everything.
     pub(crate) power_levels: Option<PowerLevels>,
+    /// Whether staff closed the room.
+    pub(crate) is_shut: bool,
+}
+
+impl Rules {
+    /// The rules of a room right after its first event.
+    ///
+    /// # Errors
+    /// [`ChatError::BadJson`] for a creation that cannot be read, [`ChatError::UnsupportedRoomVersion`].
+    pub(crate) fn of_creation(event: &Draft, server_name: &str) -> Result<Self, ChatError> {
+        #[derive(Deserialize)]
+        struct Creation {
+            room_version: Option<String>,
+            creator: Option<String>,
+            #[serde(default)]
+            additional_creators: serde_json::Value,
+        }
+        let creation: Creation = serde_json::from_str(event.content.as_str())
+            .map_err(|error| ChatError::bad_json(format!("the content is refused: {error}")))?;
+        let version: RoomVersion = creation.room_version.as_deref().unwrap_or("1").parse()?;
+        if version.names_creator() && creation.creator.is_none() {
+            return Err(ChatError::bad_json("a room of this version names its creator"));
+        }
+        let more = creation.additional_creators;
+        let more_creators = if version.privileges_creators() && !more.is_null() {
+            let users: Vec<String> = serde_json::from_value(more)
+                .map_err(|_| ChatError::bad_json("additional_creators is a list of user ids"))?;
+            let person = |user: &String| {
+                person_of(user, server_name)
+                    .ok_or_else(|| ChatError::bad_json(format!("{user:?} is no user id of this server")))
+            };
+            users.iter().map(person).collect::<Result<_, _>>()?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            version,
+            creator: event.sender,
+            more_creators,
+            join_rule: JoinRule::Invite,
+            allowed_rooms: Vec::new(),
+            history_visibility: HistoryVisibility::Shared,
+            power_levels: None,
+            is_shut: false,
+        })
+    }
+
+    /// Whether a person stands above all power levels.
+    pub(crate) fn has_all_power(&self, person: PersonId) -> bool {
+        self.version.privileges_creators() && (self.creator == person || self.more_creators.contains(&person))
+    }
 }
 
 /// A room with the members that a batch is about.
@@ -120,9 +203,10 @@ impl Room {
             .map_or(Membership::Leave, |member| member.membership)
     }
 
-    /// The power level of a person.
+    /// The power level of a person; who stands above all levels has the highest number there is.
     pub(crate) fn power(&self, person: PersonId, server_name: &str) -> i64 {
         match &self.rules {
+            Some(rules) if rules.has_all_power(person) => i64::MAX,
             Some(Rules {
                 power_levels: Some(levels),
                 ..
@@ -139,12 +223,7 @@ impl Room {
         };
         match (event.kind.as_str(), state_key) {
             ("m.room.create", "") => {
-                self.rules = Some(Rules {
-                    creator: event.sender,
-                    join_rule: JoinRule::Invite,
-                    history_visibility: HistoryVisibility::Shared,
-                    power_levels: None,
-                });
+                self.rules = Some(Rules::of_creation(event, server_name)?);
             }
             ("m.room.member", user) => {
                 let membership = membership_of(&event.content)?;
@@ -157,7 +236,13 @@ impl Room {
                 self.rules_mut()?.power_levels = Some(levels);
             }
             ("m.room.join_rules", "") => {
-                self.rules_mut()?.join_rule = join_rule_of(&event.content)?;
+                let rules = self.rules_mut()?;
+                rules.join_rule = join_rule_of(&event.content)?;
+                rules.allowed_rooms = if rules.join_rule.admits_by_room() {
+                    allowed_rooms_of(&event.content)
+                } else {
+                    Vec::new()
+                };
             }
             ("m.room.history_visibility", "") => {
                 self.rules_mut()?.history_visibility = history_visibility_of(&event.content)?;
@@ -181,13 +266,17 @@ impl Room {
             Membership::Join => (None, None),
             Membership::Invite => (None, invited_from.filter(|_| stays)),
             // Who has left may go on reading what they could read until then.
-            Membership::Leave | Membership::Ban => (joined_from, invited_from),
+            Membership::Leave | Membership::Ban | Membership::Knock => (joined_from, invited_from),
         };
+        let is_out = matches!(
+            membership,
+            Membership::Leave | Membership::Ban | Membership::Knock
+        );
         let member = Member {
             membership,
             joined_from,
             invited_from,
-            left_at: left_at.filter(|_| matches!(membership, Membership::Leave | Membership::Ban)),
+            left_at: left_at.filter(|_| is_out),
         };
         self.members.insert(person, member);
     }
@@ -213,6 +302,37 @@ pub(crate) fn join_rule_of(content: &Content) -> Result<JoinRule, ChatError> {
         join_rule: String,
     }
     word(content, |words: Words| words.join_rule)
+}
+
+/// The rooms that a `m.room.join_rules` lets people in from. What cannot be read lets in nobody.
+fn allowed_rooms_of(content: &Content) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Words {
+        allow: Vec<serde_json::Value>,
+    }
+    let allow = content
+        .read::<Words>()
+        .map(|words| words.allow)
+        .unwrap_or_default();
+    let rooms = allow.iter().filter(|rule| rule["type"] == "m.room_membership");
+    rooms
+        .filter_map(|rule| Some(rule["room_id"].as_str()?.to_owned()))
+        .take(ALLOWED_ROOMS_MAX)
+        .collect()
+}
+
+/// The user in whose name somebody joins a restricted room.
+pub(crate) fn authorising_user_of(content: &Content) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Words {
+        join_authorised_via_users_server: String,
+    }
+    if !content.as_str().contains("join_authorised_via_users_server") {
+        return None;
+    }
+    content
+        .read::<Words>()
+        .map(|words| words.join_authorised_via_users_server)
 }
 
 /// The `history_visibility` of a `m.room.history_visibility`.

@@ -1,6 +1,7 @@
 //! One batch of one stream: loads what all its requests need at once, judges them one after the other in memory,
 //! and writes what was allowed with few statements, however many requests there are.
 
+mod found;
 mod judge;
 mod needs;
 mod writes;
@@ -83,7 +84,9 @@ async fn recognise(
         .iter_mut()
         .zip(requests)
         .filter_map(|(answer, request)| match &request.wish {
-            Wish::Events(drafts) if answer.is_err() => Some((answer, drafts.last()?.event_id.as_str())),
+            Wish::Events(drafts) | Wish::Staff(drafts) if answer.is_err() => {
+                Some((answer, drafts.last()?.event_id.as_str()))
+            }
             _ => None,
         })
         .collect();

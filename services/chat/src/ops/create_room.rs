@@ -8,17 +8,23 @@ use haechi_store::Tx;
 use serde_json::{Map, Value};
 
 use super::profile::{Profile, find_profiles};
-use super::stream::Wish;
+use super::stream::{Founding, Wish};
 use super::{AccountData, Chat, account_data};
 use crate::model::limits::{INITIAL_STATE_MAX, INVITES_MAX};
 use crate::model::{
-    ChatError, Content, InitialState, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id,
+    CanonicalAlias, ChatError, Content, InitialState, NewRoom, Preset, RoomVersion, alias_of_name,
+    drafts_of_new_room, new_event_id,
 };
 use crate::store;
 
 /// The wish for a room, as a client says it.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomWish {
+    pub(crate) version: RoomVersion,
+    /// The local part of the alias it is to be found by.
+    pub(crate) alias_name: Option<String>,
+    /// Whether it is to stand in the directory.
+    pub(crate) is_listed: bool,
     pub(crate) preset: Preset,
     pub(crate) creation_content: Map<String, Value>,
     pub(crate) power_levels: Map<String, Value>,
@@ -27,6 +33,24 @@ pub(crate) struct RoomWish {
     pub(crate) topic: Option<String>,
     pub(crate) is_direct: bool,
     pub(crate) invited: Vec<PersonId>,
+}
+
+/// Refuses state that is not handed in with the wish for a room.
+fn refuse_unfit_state(state: &[InitialState], alias: Option<&str>) -> Result<(), ChatError> {
+    for (kind, state_key, content) in state {
+        if ["m.room.create", "m.room.member"].contains(&kind.as_str()) {
+            return Err(ChatError::invalid(
+                "a room's creation and memberships are not handed in; name who is invited",
+            ));
+        }
+        if kind == "m.room.canonical_alias" && state_key.is_empty() {
+            let told = CanonicalAlias::read(content)?;
+            if let Some(bad) = told.all().find(|told| Some(*told) != alias) {
+                return Err(ChatError::BadAlias(bad.to_owned()));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Chat {
@@ -45,16 +69,12 @@ impl Chat {
                 "a room is made with at most {INITIAL_STATE_MAX} events of state"
             )));
         }
-        let own = ["m.room.create", "m.room.member"];
-        if wish
-            .initial_state
-            .iter()
-            .any(|(kind, ..)| own.contains(&kind.as_str()))
-        {
-            return Err(ChatError::invalid(
-                "a room's creation and memberships are not handed in; name who is invited",
-            ));
-        }
+        let alias_name = wish.alias_name.as_deref();
+        let alias = alias_name
+            .map(|name| alias_of_name(name, self.server_name()))
+            .transpose()?;
+        refuse_unfit_state(&wish.initial_state, alias.as_deref())?;
+        self.0.rates.invite(actor.person, wish.invited.len())?;
         let profiles = self.profiles_with(actor.person, &wish.invited).await?;
         let profile_of = |person| {
             profiles
@@ -69,7 +89,9 @@ impl Chat {
             .collect();
         invited.retain(|(person, _)| *person != actor.person);
         invited.dedup_by_key(|(person, _)| *person);
+        let is_listed = wish.is_listed;
         let room = NewRoom {
+            version: wish.version,
             creator: actor.person,
             creator_profile: profile_of(actor.person),
             preset: wish.preset,
@@ -78,12 +100,37 @@ impl Chat {
             initial_state: wish.initial_state,
             name: wish.name,
             topic: wish.topic,
+            alias,
             is_direct: wish.is_direct,
             invited,
             invited_join: false,
         };
-        let room_id = new_room_id(self.server_name());
-        self.make_room(room_id.clone(), &room).await?;
+        self.found_room(&room, is_listed).await
+    }
+
+    /// Makes a room with its alias and its place in the directory; returns its id.
+    async fn found_room(&self, room: &NewRoom, is_listed: bool) -> Result<String, ChatError> {
+        let drafts = drafts_of_new_room(room, self.server_name(), new_event_id);
+        for draft in &drafts {
+            draft.check_names()?;
+            Content::check(draft.content.as_str())?;
+        }
+        let first_id = drafts
+            .first()
+            .map(|draft| draft.event_id.as_str())
+            .unwrap_or_default();
+        let room_id = room.version.room_id(first_id, self.server_name());
+        let wish = if room.alias.is_none() && !is_listed {
+            Wish::NewRoom(drafts)
+        } else {
+            Wish::Found(Box::new(Founding {
+                drafts,
+                alias: room.alias.clone(),
+                is_listed,
+                replaces: None,
+            }))
+        };
+        self.submit(room.creator, room_id.clone(), wish).await?;
         Ok(room_id)
     }
 

@@ -7,7 +7,8 @@ use serde_json::Map;
 use super::Chat;
 use super::profile::Profile;
 use crate::model::{
-    ChatError, Content, Draft, Membership, NewRoom, Preset, membership, new_event_id, new_room_id, pair_key,
+    ChatError, Content, Draft, Membership, NewRoom, Preset, RoomVersion, membership, new_event_id,
+    new_room_id, pair_key,
 };
 use crate::store;
 
@@ -86,6 +87,7 @@ fn direct_room(
     profile_of: impl Fn(PersonId) -> Map<String, serde_json::Value>,
 ) -> NewRoom {
     NewRoom {
+        version: RoomVersion::default(),
         creator: person,
         creator_profile: profile_of(person),
         preset: Preset::TrustedPrivate,
@@ -94,6 +96,7 @@ fn direct_room(
         initial_state: Vec::new(),
         name: None,
         topic: None,
+        alias: None,
         is_direct: true,
         invited: vec![(other, profile_of(other))],
         invited_join: true,

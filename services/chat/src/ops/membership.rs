@@ -4,6 +4,7 @@ use haechi_base::{Actor, PersonId};
 use haechi_store::Tx;
 
 use super::Chat;
+use super::joining::{VOUCHER, find_voucher};
 use super::profile::find_profiles;
 use crate::model::{ChatError, Content, Draft, Membership, membership, new_event_id};
 use crate::store;
@@ -13,6 +14,8 @@ use crate::store;
 pub(crate) enum MembershipChange {
     /// The actor comes in.
     Join,
+    /// The actor asks to be let in.
+    Knock,
     /// The actor goes, or declines an invitation.
     Leave,
     /// Somebody is asked in.
@@ -29,6 +32,7 @@ impl MembershipChange {
     const fn word(self) -> &'static str {
         match self {
             Self::Join => "join",
+            Self::Knock => "knock",
             Self::Invite => "invite",
             Self::Ban => "ban",
             Self::Leave | Self::Kick | Self::Unban => "leave",
@@ -42,7 +46,7 @@ impl MembershipChange {
             (Self::Kick, Membership::Leave | Membership::Ban) => {
                 Err(ChatError::forbidden("this person is not in the room"))
             }
-            (Self::Unban, Membership::Leave | Membership::Join | Membership::Invite) => {
+            (Self::Unban, Membership::Leave | Membership::Join | Membership::Invite | Membership::Knock) => {
                 Err(ChatError::forbidden("this person is not banned from the room"))
             }
             _ => Ok(()),
@@ -63,22 +67,35 @@ impl Chat {
         change: MembershipChange,
         reason: Option<String>,
     ) -> Result<(), ChatError> {
-        let room = room_id.clone();
-        let (profile, before, is_room) = self
+        if matches!(change, MembershipChange::Invite | MembershipChange::Knock) {
+            self.0.rates.invite(actor.person, 1)?;
+        }
+        let (room, server_name) = (room_id.clone(), self.server_name().to_owned());
+        let (profile, before, is_room, voucher) = self
             .read(async move |tx: &mut Tx<'_>| {
                 let profile = find_profiles(tx, &[person]).await?.pop();
                 let before = store::memberships::find_one(tx, person, &room).await?;
-                Ok((profile, before, store::rooms::creator(tx, &room).await?.is_some()))
+                let found = store::rooms::find(tx, &[&room]).await?.pop();
+                let voucher = match &found {
+                    Some(found) if change == MembershipChange::Join => {
+                        find_voucher(tx, person, &room, &found.rules, &server_name).await?
+                    }
+                    _ => None,
+                };
+                Ok((profile, before, found.is_some(), voucher))
             })
             .await?;
-        if !is_room && change == MembershipChange::Join {
+        if !is_room && matches!(change, MembershipChange::Join | MembershipChange::Knock) {
             return Err(ChatError::not_found("there is no such room"));
         }
         let profile =
             profile.ok_or_else(|| ChatError::not_found("there is no such person on this server"))?;
         let before = before.map_or(Membership::Leave, |found| found.member.membership);
         change.refuse_other_meaning(before)?;
-        let shown = matches!(change, MembershipChange::Join | MembershipChange::Invite);
+        let shown = matches!(
+            change,
+            MembershipChange::Join | MembershipChange::Invite | MembershipChange::Knock
+        );
         let mut content = if shown {
             profile.member_content()
         } else {
@@ -86,6 +103,9 @@ impl Chat {
         };
         if let Some(reason) = reason {
             content.insert("reason".to_owned(), reason.into());
+        }
+        if let Some(voucher) = voucher.filter(|_| matches!(before, Membership::Leave | Membership::Knock)) {
+            content.insert(VOUCHER.to_owned(), self.user_id(voucher).into());
         }
         let content = Content::check(Content::of(&membership(change.word(), &content, false)).as_str())?;
         let state_key = self.user_id(person);

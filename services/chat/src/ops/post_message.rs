@@ -92,7 +92,8 @@ impl Chat {
     }
 }
 
-async fn load_room(tx: &mut Tx<'_>, room_id: &str, person: PersonId) -> Result<Room, ChatError> {
+/// A room with one of its people, for the rules to judge what they want to do.
+pub(super) async fn load_room(tx: &mut Tx<'_>, room_id: &str, person: PersonId) -> Result<Room, ChatError> {
     let mut room = Room {
         rules: store::rooms::find(tx, &[room_id])
             .await?

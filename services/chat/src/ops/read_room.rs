@@ -3,7 +3,8 @@
 use haechi_base::PersonId;
 use haechi_store::Tx;
 
-use crate::model::{ChatError, Event, Member, Membership, Reader};
+use crate::model::limits::MEMBERS_STEPS_MAX;
+use crate::model::{ChatError, Event, HistoryVisibility, Member, Membership, Place, Reader, stream_of};
 use crate::store;
 use crate::store::memberships::FoundMember;
 
@@ -15,7 +16,17 @@ pub(super) struct View {
     member: Member,
     /// The last position they may read: where they left, or no end.
     pub(super) until: i64,
+    /// The last position of their own stay; beyond it they read what everybody may.
+    stayed_until: i64,
 }
+
+/// Somebody who never was in the room.
+const STRANGER: Member = Member {
+    membership: Membership::Leave,
+    joined_from: None,
+    invited_from: None,
+    left_at: None,
+};
 
 impl View {
     /// The view of a member, or of who was one and may read up to where they left.
@@ -26,13 +37,25 @@ impl View {
         let found = found.ok_or_else(ChatError::not_in_room)?;
         let until = match found.member.membership {
             Membership::Join => i64::MAX,
-            Membership::Leave | Membership::Ban => found.member.left_at.ok_or_else(ChatError::not_in_room)?,
+            Membership::Leave | Membership::Ban | Membership::Knock => {
+                found.member.left_at.ok_or_else(ChatError::not_in_room)?
+            }
             Membership::Invite => return Err(ChatError::not_in_room()),
         };
         Ok(Self {
             member: found.member,
             until,
+            stayed_until: until,
         })
+    }
+
+    /// The view of somebody who is not in a room that everybody may read, with what they saw while they were.
+    fn of_world(stay: Option<Self>) -> Self {
+        Self {
+            member: stay.map_or(STRANGER, |stay| stay.member),
+            until: i64::MAX,
+            stayed_until: stay.map_or(0, |stay| stay.until),
+        }
     }
 
     /// Whether the event may be read: by the visibility the room had when it was said.
@@ -43,13 +66,49 @@ impl View {
             "invited" => since(self.member.joined_from) || since(self.member.invited_from),
             _ => true,
         };
-        by_visibility && event.position <= self.until
+        let in_stay = by_visibility && event.position <= self.stayed_until;
+        in_stay || (event.visible_to == "world_readable" && event.position <= self.until)
     }
 }
 
-/// The view of a person, from the store.
+/// Takes state back to a position: what was set later is followed to what it replaced.
+async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec<Event>, ChatError> {
+    let (mut found, mut later): (Vec<Event>, Vec<Event>) =
+        state.into_iter().partition(|event| event.position <= until);
+    for _ in 0..MEMBERS_STEPS_MAX {
+        let before: Vec<&str> = later
+            .iter()
+            .filter_map(|event| event.replaces.as_deref())
+            .collect();
+        if before.is_empty() {
+            return Ok(found);
+        }
+        let (earlier, still_later): (Vec<Event>, Vec<Event>) = store::events::find(tx, &before)
+            .await?
+            .into_iter()
+            .partition(|event| event.position <= until);
+        found.extend(earlier);
+        later = still_later;
+    }
+    Err(ChatError::invalid(
+        "too much has changed since that moment; ask for a later one",
+    ))
+}
+
+/// The view of a person, from the store. Who is not in a room reads it all the same when everybody may.
 pub(super) async fn view(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<View, ChatError> {
-    View::of(store::memberships::find_one(tx, person, room_id).await?.as_ref())
+    let stay = View::of(store::memberships::find_one(tx, person, room_id).await?.as_ref());
+    if stay.as_ref().is_ok_and(|view| view.until == i64::MAX) {
+        return stay;
+    }
+    let found = store::rooms::find(tx, &[room_id]).await?.pop();
+    let is_open = found.is_some_and(|room| {
+        room.rules.history_visibility == HistoryVisibility::WorldReadable && !room.rules.is_shut
+    });
+    if is_open {
+        return Ok(View::of_world(stay.ok()));
+    }
+    stay
 }
 
 impl Chat {
@@ -116,20 +175,28 @@ impl Chat {
         .await
     }
 
-    /// The memberships of the room, as events.
+    /// The memberships of the room, as events; as they were at a moment, when a token names one.
     ///
     /// # Errors
-    /// [`ChatError::Forbidden`] and [`ChatError::Store`].
+    /// [`ChatError::Forbidden`], [`ChatError::InvalidParameter`] for a foreign token or one from long ago, and
+    /// [`ChatError::Store`].
     pub(crate) async fn member_events(
         &self,
         person: PersonId,
         room_id: String,
+        at: Option<&str>,
     ) -> Result<Vec<Event>, ChatError> {
+        let at = at.map(|at| Place::read(at, stream_of(&room_id))).transpose()?;
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await?;
             let mut events = store::state::of_type(tx, &room_id, "m.room.member").await?;
-            events.retain(|event| event.position <= view.until);
-            Ok(events)
+            match at {
+                Some(at) => step_back(tx, events, at.0.min(view.until)).await,
+                None => {
+                    events.retain(|event| event.position <= view.until);
+                    Ok(events)
+                }
+            }
         })
         .await
     }

@@ -126,7 +126,11 @@ impl Chat {
         }
     }
 
-    pub(super) async fn refuse_outsider(&self, room_id: String, person: PersonId) -> Result<(), ChatError> {
+    /// Refuses who is not in a room.
+    ///
+    /// # Errors
+    /// [`ChatError::Forbidden`] and [`ChatError::Store`].
+    pub(crate) async fn refuse_outsider(&self, room_id: String, person: PersonId) -> Result<(), ChatError> {
         let chat = self.clone();
         let is_in = self
             .read(async move |tx: &mut Tx<'_>| chat.is_joined(tx, &room_id, person).await)

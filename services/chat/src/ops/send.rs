@@ -109,11 +109,16 @@ impl Chat {
         state_key: &str,
         content: Content,
     ) -> Result<String, ChatError> {
-        let draft = Draft::state(new_event_id(), actor.person, kind, state_key, content);
+        let mut draft = Draft::state(new_event_id(), actor.person, kind, state_key, content);
         draft.check_names()?;
         if kind == "m.room.member" {
             // Nobody is asked in who is not here.
-            self.profile(self.person(state_key)?).await?;
+            let person = self.person(state_key)?;
+            self.profile(person).await?;
+            draft.content = self.vouched(actor, &room_id, person, draft.content).await?;
+        }
+        if kind == "m.room.canonical_alias" && state_key.is_empty() {
+            self.refuse_bad_aliases(&room_id, &draft.content).await?;
         }
         self.put_events(actor.person, room_id, vec![draft]).await
     }

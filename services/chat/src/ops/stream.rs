@@ -43,6 +43,10 @@ pub(crate) enum Wish {
     Events(Vec<Draft>),
     /// Make the room of these events; a room that is there already is left as it is.
     NewRoom(Vec<Draft>),
+    /// Make a room with its name and its place in the directory, which may take the place of another.
+    Found(Box<Founding>),
+    /// Put these events in though the rules of the room say nothing of it: by staff.
+    Staff(Vec<Draft>),
     /// Say how far the person has read.
     Receipt {
         /// `m.read` or `m.read.private`.
@@ -54,6 +58,19 @@ pub(crate) enum Wish {
     },
     /// Give the events that other services posted their place.
     Place,
+}
+
+/// A room that is to be made, all of it or nothing; one that is there already is left as it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Founding {
+    /// The events of the new room.
+    pub(crate) drafts: Vec<Draft>,
+    /// The alias by which it is found.
+    pub(crate) alias: Option<String>,
+    /// Whether it stands in the directory.
+    pub(crate) is_listed: bool,
+    /// The room whose place it takes, in the same stream: its aliases move, and these events are put into it.
+    pub(crate) replaces: Option<(String, Vec<Draft>)>,
 }
 
 /// The id of the last event of a request, when it was about events.

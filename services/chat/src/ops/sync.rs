@@ -19,7 +19,7 @@ use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
 
 pub(crate) use answer::SyncAnswer;
-use answer::{Events, InvitedRoom};
+use answer::{Events, InvitedRoom, KnockedRoom};
 use room::RoomReader;
 
 /// What a client asks of a sync.
@@ -189,7 +189,7 @@ impl Chat {
         Ok(moved)
     }
 
-    /// Invitations, and rooms the person is out of; returns those that are new, wanted or not.
+    /// Invitations, knocks, and rooms the person is out of; returns those that are new, wanted or not.
     async fn other_news(
         &self,
         tx: &mut Tx<'_>,
@@ -201,6 +201,7 @@ impl Chat {
             Some(since) => store::memberships::changed(tx, person, &since).await?,
             None => {
                 let mut found = store::memberships::of_person(tx, person, Membership::Invite).await?;
+                found.extend(store::memberships::of_person(tx, person, Membership::Knock).await?);
                 if reader.wish.filter.wants_left_rooms() {
                     found.extend(store::memberships::of_person(tx, person, Membership::Leave).await?);
                     found.extend(store::memberships::of_person(tx, person, Membership::Ban).await?);
@@ -219,6 +220,14 @@ impl Chat {
                     .rooms
                     .invite
                     .insert(found.room_id, InvitedRoom { invite_state });
+            } else if found.member.membership == Membership::Knock {
+                let knock_state = Events {
+                    events: reader.invite_state(tx, &found).await?,
+                };
+                answer
+                    .rooms
+                    .knock
+                    .insert(found.room_id, KnockedRoom { knock_state });
             } else {
                 let room = reader.left(tx, &found).await?;
                 answer.rooms.leave.insert(found.room_id, room);

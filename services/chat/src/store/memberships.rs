@@ -33,7 +33,7 @@ const NEWS: &str = "
 const CHANGED: &str = "
     SELECT room_id, person, membership, event_id, position, joined_from, invited_from, left_at
     FROM chat_membership
-    WHERE person = $1 AND membership IN ('invite', 'leave', 'ban') AND position > CASE stream
+    WHERE person = $1 AND membership IN ('invite', 'leave', 'ban', 'knock') AND position > CASE stream
         WHEN 0 THEN CAST($2 AS BIGINT) WHEN 1 THEN CAST($3 AS BIGINT) WHEN 2 THEN CAST($4 AS BIGINT)
         ELSE CAST($5 AS BIGINT) END";
 const FORGET: &str = "
@@ -172,7 +172,7 @@ pub(crate) async fn rooms_with_news(
     rows.iter().map(|row| row.get("room_id")).collect()
 }
 
-/// The invitations to a person, and the rooms they are out of, that are new since.
+/// The invitations to a person, their knocks, and the rooms they are out of, that are new since.
 pub(crate) async fn changed(
     tx: &mut Tx<'_>,
     person: PersonId,

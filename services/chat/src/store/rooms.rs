@@ -4,17 +4,23 @@ use std::collections::HashMap;
 
 use haechi_base::{PersonId, Time};
 use haechi_store::{Row, StoreError, ToValue, Tx, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::model::{Content, PowerLevels, Rules, stream_of};
 
 const FIND: &str = "
-    SELECT room_id, creator, join_rule, history_visibility, power_levels FROM chat_room WHERE room_id IN";
+    SELECT room_id, creator, join_rule, history_visibility, power_levels, version, more_creators, allowed_rooms,
+        shut_at
+    FROM chat_room WHERE room_id IN";
 const PUT: &str = "
     INSERT INTO chat_room
-        (room_id, stream, creator, join_rule, history_visibility, power_levels, created_at) VALUES";
+        (room_id, stream, creator, join_rule, history_visibility, power_levels, created_at, version, more_creators,
+        allowed_rooms) VALUES";
 const PUT_AFTER: &str = "
     ON CONFLICT (room_id) DO UPDATE SET join_rule = excluded.join_rule,
-        history_visibility = excluded.history_visibility, power_levels = excluded.power_levels";
+        history_visibility = excluded.history_visibility, power_levels = excluded.power_levels,
+        allowed_rooms = excluded.allowed_rooms";
 // Raised without being read first: a transaction that read these rows would fight with the other streams', whose
 // rooms stand on the same pages.
 const PUT_ACTIVITY: &str = "INSERT INTO chat_activity (room_id, position, ordinal) VALUES";
@@ -25,6 +31,7 @@ const PUT_ACTIVITY_AFTER: &str = "
 const CLAIM_DIRECT: &str = "
     INSERT INTO chat_direct (pair, room_id) VALUES ($1, $2)
     ON CONFLICT (pair) DO UPDATE SET room_id = chat_direct.room_id RETURNING room_id";
+const SHUT: &str = "UPDATE chat_room SET shut_at = COALESCE(shut_at, $2) WHERE room_id = $1";
 const REPLACE_DIRECT: &str = "UPDATE chat_direct SET room_id = $2 WHERE pair = $1";
 
 /// A room as a batch finds it.
@@ -47,10 +54,15 @@ fn read(row: &Row) -> Result<FoundRoom, StoreError> {
     let levels = levels
         .map(|text| PowerLevels::read(&Content::of_stored(text)))
         .transpose();
+    let version: String = row.get("version")?;
     Ok(FoundRoom {
         room_id: row.get("room_id")?,
         rules: Rules {
+            version: version.parse().map_err(damaged)?,
             creator: row.get("creator")?,
+            more_creators: list(row, "more_creators")?,
+            allowed_rooms: list(row, "allowed_rooms")?,
+            is_shut: row.get::<Option<i64>>("shut_at")?.is_some(),
             join_rule: row.get::<String>("join_rule")?.parse().map_err(damaged)?,
             history_visibility: row
                 .get::<String>("history_visibility")?
@@ -59,6 +71,29 @@ fn read(row: &Row) -> Result<FoundRoom, StoreError> {
             power_levels: levels.map_err(damaged)?,
         },
     })
+}
+
+/// A list that is kept as JSON; nothing for an empty one.
+fn list<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Vec<T>, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    text.map_or_else(
+        || Ok(Vec::new()),
+        |text| {
+            serde_json::from_str(&text).map_err(|error| StoreError::Type {
+                expected: "a list".to_owned(),
+                found: error.to_string(),
+            })
+        },
+    )
+}
+
+fn text_of_list<T: Serialize>(list: &[T]) -> Option<String> {
+    (!list.is_empty()).then(|| Content::of(&list).as_str().to_owned())
+}
+
+/// Closes a room for good; returns whether there is such a room.
+pub(crate) async fn shut(tx: &mut Tx<'_>, room_id: &str, now: Time) -> Result<bool, StoreError> {
+    Ok(tx.execute(SHUT, &[&room_id, &now]).await? > 0)
 }
 
 /// Keeps the rules of rooms, new ones and changed ones.
@@ -78,6 +113,9 @@ pub(crate) async fn put(tx: &mut Tx<'_>, rooms: &[(&str, &Rules)], now: Time) ->
                 rules.history_visibility.as_str().to_value(),
                 levels.to_value().into_owned(),
                 now.to_value(),
+                rules.version.as_str().to_value(),
+                text_of_list(&rules.more_creators).to_value().into_owned(),
+                text_of_list(&rules.allowed_rooms).to_value().into_owned(),
             ]
         })
         .collect();

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Content, Draft, JoinRule, Membership, NewRoom, PowerLevels, Preset, Room, authorise, drafts_of_new_room,
-    user_id,
+    Content, Draft, JoinRule, Membership, NewRoom, PowerLevels, Preset, Room, RoomVersion, authorise,
+    authorising_user_of, drafts_of_new_room, person_of, redacted_content, user_id,
 };
 
 const SERVER: &str = "s";
@@ -51,7 +51,12 @@ fn put(room: &mut Room, event: &Draft) -> bool {
 
 /// A room that person 1 made.
 fn room(preset: Preset) -> Room {
+    room_of(preset, RoomVersion::V11)
+}
+
+fn room_of(preset: Preset, version: RoomVersion) -> Room {
     let wish = NewRoom {
+        version,
         creator: person(1),
         creator_profile: serde_json::Map::new(),
         preset,
@@ -60,6 +65,7 @@ fn room(preset: Preset) -> Room {
         initial_state: Vec::new(),
         name: Some("Room".to_owned()),
         topic: None,
+        alias: None,
         is_direct: false,
         invited: Vec::new(),
         invited_join: false,
@@ -184,7 +190,7 @@ fn malformed_state_is_refused() {
         ("m.room.power_levels", json!({ "users": { "nobody": 1 } })),
         ("m.room.power_levels", json!({ "ban": 9_007_199_254_740_992_i64 })),
         ("m.room.join_rules", json!({})),
-        ("m.room.join_rules", json!({ "join_rule": "knock" })),
+        ("m.room.join_rules", json!({ "join_rule": "whoever" })),
         ("m.room.history_visibility", json!({ "history_visibility": 1 })),
     ] {
         assert!(
@@ -198,6 +204,122 @@ fn malformed_state_is_refused() {
     }
     let others = draft(1, "kr.haechi.seat", Some(&user(2)), &json!({}));
     assert!(!put(&mut room, &others), "state under another's name");
+}
+
+/// Somebody comes in another's name.
+fn vouched(sender: u128, voucher: u128) -> Draft {
+    let content = json!({ "membership": "join", "join_authorised_via_users_server": user(voucher) });
+    draft(sender, "m.room.member", Some(&user(sender)), &content)
+}
+
+fn join_rule(word: &str) -> Draft {
+    draft(1, "m.room.join_rules", Some(""), &json!({ "join_rule": word }))
+}
+
+#[test]
+fn who_knocks_is_let_in_or_not_by_those_inside() {
+    let mut room = room(Preset::Private);
+    assert!(!put(&mut room, &member(2, 2, "knock")), "nobody may knock here");
+    assert!(put(&mut room, &join_rule("knock")));
+    assert!(!put(&mut room, &member(3, 2, "knock")), "for another");
+    assert!(put(&mut room, &member(2, 2, "knock")));
+    assert!(put(&mut room, &member(2, 2, "knock")), "once more");
+    assert!(
+        !put(&mut room, &member(2, 2, "join")),
+        "knocking is not yet coming in"
+    );
+    assert!(!put(&mut room, &draft(2, "m.room.message", None, &json!({}))));
+    assert!(put(&mut room, &member(1, 2, "leave")), "not let in");
+    assert!(put(&mut room, &member(2, 2, "knock")));
+    assert!(put(&mut room, &member(2, 2, "leave")), "thought better of it");
+    assert!(put(&mut room, &member(2, 2, "knock")));
+    assert!(put(&mut room, &member(1, 2, "invite")));
+    assert!(!put(&mut room, &member(2, 2, "knock")), "invited already");
+    assert!(put(&mut room, &member(2, 2, "join")));
+    assert!(!put(&mut room, &member(2, 2, "knock")), "in already");
+    assert!(put(&mut room, &member(1, 2, "ban")));
+    assert!(!put(&mut room, &member(2, 2, "knock")), "banned");
+}
+
+#[test]
+fn into_a_restricted_room_one_comes_in_the_name_of_who_may_invite() {
+    let mut room = room(Preset::Private);
+    assert!(put(&mut room, &join_rule("restricted")));
+    assert!(!put(&mut room, &member(2, 2, "join")), "in nobody's name");
+    assert!(!put(&mut room, &vouched(2, 3)), "in a stranger's name");
+    assert!(!put(&mut room, &member(2, 2, "knock")));
+    assert!(put(&mut room, &vouched(2, 1)));
+    let levels = json!({ "users": { user(1): 100 }, "invite": 50 });
+    assert!(put(
+        &mut room,
+        &draft(1, "m.room.power_levels", Some(""), &levels)
+    ));
+    assert!(
+        !put(&mut room, &vouched(3, 2)),
+        "in the name of who may not invite"
+    );
+    assert!(put(&mut room, &vouched(3, 1)));
+    assert!(put(&mut room, &join_rule("knock_restricted")));
+    assert!(put(&mut room, &member(4, 4, "knock")));
+    assert!(put(&mut room, &vouched(4, 1)), "from knocking too");
+}
+
+#[test]
+fn who_made_a_room_of_version_12_stands_above_all_levels() {
+    let mut room = room_of(Preset::Public, RoomVersion::V12);
+    assert_eq!(room.power(person(1), SERVER), i64::MAX);
+    assert!(put(&mut room, &member(2, 2, "join")));
+    let own = json!({ "users": { user(1): 100 } });
+    assert!(
+        !put(&mut room, &draft(1, "m.room.power_levels", Some(""), &own)),
+        "not listed"
+    );
+    let highest = json!({ "users": { user(2): 9_007_199_254_740_991_i64 } });
+    assert!(put(
+        &mut room,
+        &draft(1, "m.room.power_levels", Some(""), &highest)
+    ));
+    assert!(!put(&mut room, &member(2, 1, "ban")));
+    assert!(put(&mut room, &member(1, 2, "ban")));
+}
+
+#[test]
+fn a_closed_room_can_only_be_left() {
+    let mut room = room(Preset::Public);
+    put(&mut room, &member(2, 2, "join"));
+    room.rules.as_mut().unwrap().is_shut = true;
+    assert!(!put(&mut room, &draft(1, "m.room.message", None, &json!({}))));
+    assert!(!put(&mut room, &member(3, 3, "join")));
+    assert!(!put(&mut room, &member(1, 3, "invite")));
+    assert!(!put(&mut room, &member(1, 2, "leave")), "nor is anybody put out");
+    assert!(put(&mut room, &member(2, 2, "leave")));
+}
+
+#[test]
+fn redactions_leave_what_the_rooms_version_says() {
+    let levels = r#"{"invite":1,"ban":2,"more":3}"#;
+    let of = |version, kind: &str, content: &str| redacted_content(version, kind, content);
+    assert_eq!(
+        of(RoomVersion::V11, "m.room.power_levels", levels),
+        r#"{"ban":2,"invite":1}"#
+    );
+    assert_eq!(
+        of(RoomVersion::V10, "m.room.power_levels", levels),
+        r#"{"ban":2}"#
+    );
+    let create = r#"{"creator":"@a:s","type":"x"}"#;
+    assert_eq!(
+        of(RoomVersion::V10, "m.room.create", create),
+        r#"{"creator":"@a:s"}"#
+    );
+    assert_eq!(of(RoomVersion::V11, "m.room.create", create), create);
+    let third = r#"{"membership":"join","third_party_invite":{"signed":{"a":1},"display_name":"x"}}"#;
+    let signed = r#"{"membership":"join","third_party_invite":{"signed":{"a":1}}}"#;
+    assert_eq!(of(RoomVersion::V11, "m.room.member", third), signed);
+    assert_eq!(
+        of(RoomVersion::V10, "m.room.member", third),
+        r#"{"membership":"join"}"#
+    );
 }
 
 /// An event that anybody of five people might try.
@@ -221,16 +343,24 @@ fn any_event() -> impl Strategy<Value = Draft> {
         });
     let names =
         (1..6_u128).prop_map(|sender| draft(sender, "m.room.name", Some(""), &json!({ "name": "x" })));
-    let rules = (1..6_u128, prop::bool::ANY).prop_map(|(sender, public)| {
-        let word = if public { "public" } else { "invite" };
+    let word = prop::sample::select(vec![
+        "public",
+        "invite",
+        "knock",
+        "restricted",
+        "knock_restricted",
+    ]);
+    let rules = (1..6_u128, word).prop_map(|(sender, word)| {
+        let allow = json!([{ "type": "m.room_membership", "room_id": "!other:s" }]);
         draft(
             sender,
             "m.room.join_rules",
             Some(""),
-            &json!({ "join_rule": word }),
+            &json!({ "join_rule": word, "allow": allow }),
         )
     });
-    prop_oneof![4 => memberships, 2 => levels, 1 => names, 1 => rules]
+    let vouched = (1..6_u128, 1..6_u128).prop_map(|(sender, voucher)| vouched(sender, voucher));
+    prop_oneof![4 => memberships, 2 => levels, 1 => names, 2 => rules, 1 => vouched]
 }
 
 fn levels_of(room: &Room) -> PowerLevels {
@@ -240,8 +370,11 @@ fn levels_of(room: &Room) -> PowerLevels {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn a_rooms_state_moves_only_by_who_has_the_power(events in prop::collection::vec(any_event(), 1..60)) {
-        let mut room = room(Preset::Public);
+    fn a_rooms_state_moves_only_by_who_has_the_power(
+        events in prop::collection::vec(any_event(), 1..60),
+        version in prop::sample::select(RoomVersion::ALL.to_vec()),
+    ) {
+        let mut room = room_of(Preset::Public, version);
         for event in events {
             let before = room.clone();
             let (own, levels) = (before.power(event.sender, SERVER), levels_of(&before));
@@ -268,13 +401,32 @@ proptest! {
                         Membership::Leave if was == Membership::Ban => levels.ban.max(levels.kick),
                         Membership::Leave => levels.kick,
                         Membership::Invite => levels.invite,
-                        Membership::Join => i64::MAX,
+                        // Nobody comes in or knocks for another, not even who stands above all levels.
+                        Membership::Join | Membership::Knock => {
+                            prop_assert!(false, "{was:?} to {is:?} by another");
+                            i64::MAX
+                        }
                     };
                     prop_assert!(own >= needed, "{was:?} to {is:?} by {own}");
                     prop_assert!(is == Membership::Invite || then < own, "no peer is put out");
                 }
-                if who == event.sender && is == Membership::Join && was == Membership::Leave {
-                    prop_assert_eq!(before.rules.as_ref().unwrap().join_rule, JoinRule::Public);
+                let rules = before.rules.as_ref().unwrap();
+                let is_new = matches!(was, Membership::Leave | Membership::Knock);
+                if who == event.sender && is == Membership::Join && is_new {
+                    let voucher = authorising_user_of(&event.content);
+                    let voucher = voucher.and_then(|user| person_of(&user, SERVER));
+                    let may_invite = |voucher| {
+                        before.membership(voucher) == Membership::Join
+                            && before.power(voucher, SERVER) >= levels.invite
+                    };
+                    let is_vouched = rules.join_rule.admits_by_room() && voucher.is_some_and(may_invite);
+                    prop_assert!(rules.join_rule == JoinRule::Public || is_vouched, "{:?}", rules.join_rule);
+                }
+                if is == Membership::Knock && was != is {
+                    prop_assert!(rules.join_rule.takes_knocks() && was == Membership::Leave, "from {was:?}");
+                }
+                if rules.has_all_power(who) && who != event.sender && is != Membership::Invite {
+                    prop_assert_eq!(was, is, "who stands above all is moved by nobody");
                 }
                 prop_assert!(!(was == Membership::Ban && is == Membership::Join));
             }

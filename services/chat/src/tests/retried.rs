@@ -5,7 +5,9 @@ use haechi_testkit::TestStore;
 use serde_json::{Map, json};
 
 use super::{get, joined, make_room_of, post, put, say, segment, start, sync, texts};
-use crate::model::{Content, Draft, NewRoom, Preset, drafts_of_new_room, new_event_id, new_room_id};
+use crate::model::{
+    Content, Draft, NewRoom, Preset, RoomVersion, drafts_of_new_room, new_event_id, new_room_id,
+};
 use crate::ops::stream::Wish;
 
 pub(super) fn message(sender: PersonId, body: &str) -> Wish {
@@ -26,6 +28,7 @@ async fn a_request_run_twice_happens_once(store: TestStore) {
     let (host, guest) = (minji.person_id, joon.person_id);
     let server = minji.user_id.split_once(':').unwrap().1;
     let room = NewRoom {
+        version: RoomVersion::default(),
         creator: host,
         creator_profile: Map::new(),
         preset: Preset::Private,
@@ -34,6 +37,7 @@ async fn a_request_run_twice_happens_once(store: TestStore) {
         initial_state: Vec::new(),
         name: None,
         topic: None,
+        alias: None,
         is_direct: false,
         invited: Vec::new(),
         invited_join: false,

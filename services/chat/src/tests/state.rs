@@ -58,7 +58,7 @@ async fn what_cannot_be_made_is_refused_whole(store: TestStore) {
         (json!({ "room_version": "1" }), 400, "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({ "preset": "palace" }), 400, "M_INVALID_PARAM"),
         (json!({ "name": 7 }), 400, "M_BAD_JSON"),
-        (json!({ "room_alias_name": "here" }), 400, "M_INVALID_PARAM"),
+        (json!({ "room_alias_name": "not here" }), 400, "M_INVALID_PARAM"),
         (
             json!({ "power_level_content_override": { "ban": "all" } }),
             400,

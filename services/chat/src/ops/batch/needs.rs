@@ -6,7 +6,7 @@ use haechi_base::PersonId;
 use haechi_store::{StoreError, Tx};
 
 use super::super::stream::{Request, Wish};
-use crate::model::{Draft, Event, Room, person_of};
+use crate::model::{Draft, Event, Room, authorising_user_of, person_of};
 use crate::store;
 use crate::store::state::StateKey;
 
@@ -20,6 +20,8 @@ pub(super) struct Needs {
     targets: BTreeSet<String>,
     /// Ids of new state events: what is there of them already is a repetition.
     new_state: BTreeSet<String>,
+    /// Names that rooms are to be given.
+    aliases: BTreeSet<String>,
     /// How many positions to draw.
     pub(super) positions: usize,
 }
@@ -29,11 +31,15 @@ impl Needs {
         let mut needs = Self::default();
         for request in requests {
             match &request.wish {
-                Wish::Events(drafts) | Wish::NewRoom(drafts) => {
-                    needs.rooms.insert(request.room_id.clone());
-                    for draft in drafts {
-                        needs.add_draft(&request.room_id, draft, server_name);
+                Wish::Events(drafts) | Wish::NewRoom(drafts) | Wish::Staff(drafts) => {
+                    needs.add_drafts(&request.room_id, drafts, server_name);
+                }
+                Wish::Found(founding) => {
+                    needs.add_drafts(&request.room_id, &founding.drafts, server_name);
+                    if let Some((room_id, drafts)) = &founding.replaces {
+                        needs.add_drafts(room_id, drafts, server_name);
                     }
+                    needs.aliases.extend(founding.alias.clone());
                 }
                 Wish::Receipt { event_id, .. } => {
                     needs.rooms.insert(request.room_id.clone());
@@ -53,6 +59,13 @@ impl Needs {
             .extend(events.iter().map(|event| event.room_id.clone()));
     }
 
+    fn add_drafts(&mut self, room_id: &str, drafts: &[Draft], server_name: &str) {
+        self.rooms.insert(room_id.to_owned());
+        for draft in drafts {
+            self.add_draft(room_id, draft, server_name);
+        }
+    }
+
     fn add_draft(&mut self, room_id: &str, draft: &Draft, server_name: &str) {
         self.positions += 1;
         self.members.insert((draft.sender, room_id.to_owned()));
@@ -64,6 +77,10 @@ impl Needs {
                 && let Some(person) = person_of(state_key, server_name)
             {
                 self.members.insert((person, room_id.to_owned()));
+                let voucher = authorising_user_of(&draft.content);
+                if let Some(voucher) = voucher.and_then(|user| person_of(&user, server_name)) {
+                    self.members.insert((voucher, room_id.to_owned()));
+                }
             }
         }
         self.targets.extend(draft.redacts.clone());
@@ -87,6 +104,8 @@ pub(super) struct Loaded {
     pub(super) state: HashMap<StateKey, Event>,
     pub(super) targets: HashMap<String, Event>,
     pub(super) existing: HashSet<String>,
+    /// The rooms that aliases point to.
+    pub(super) aliases: HashMap<String, String>,
 }
 
 pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
@@ -124,6 +143,14 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
         loaded.existing = store::events::existing(tx, &new_state)
             .await?
             .into_iter()
+            .collect();
+    }
+    if !needs.aliases.is_empty() {
+        let aliases: Vec<&str> = needs.aliases.iter().map(String::as_str).collect();
+        let found = store::aliases::find(tx, &aliases).await?;
+        loaded.aliases = found
+            .into_iter()
+            .map(|alias| (alias.alias, alias.room_id))
             .collect();
     }
     if !needs.targets.is_empty() {

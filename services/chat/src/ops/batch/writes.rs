@@ -66,6 +66,7 @@ pub(super) async fn keep(
     store::receipts::put(tx, &out.receipts.values().collect::<Vec<_>>()).await?;
     keep_mentions(tx, out.mentions).await?;
     store::receipts::put_read(tx, &reads.iter().collect::<Vec<_>>()).await?;
+    super::found::keep(tx, &loaded, &out.joined, &out.events, &out.founded, now).await?;
 
     // A message that was there already was counted then.
     let recount = counted_twice(&touched, &out.events, &repeated);

@@ -71,6 +71,7 @@ impl SyncAnswer {
             && self.device_lists.left.is_empty()
             && rooms.join.is_empty()
             && rooms.invite.is_empty()
+            && rooms.knock.is_empty()
             && rooms.leave.is_empty()
     }
 }
@@ -91,6 +92,8 @@ struct DeviceLists {
 pub(super) struct Rooms {
     pub(super) join: BTreeMap<String, JoinedRoom>,
     pub(super) invite: BTreeMap<String, InvitedRoom>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) knock: BTreeMap<String, KnockedRoom>,
     pub(super) leave: BTreeMap<String, LeftRoom>,
 }
 
@@ -123,6 +126,12 @@ impl JoinedRoom {
 #[derive(Debug, Serialize)]
 pub(super) struct InvitedRoom {
     pub(super) invite_state: Events,
+}
+
+/// A room that the person asks to be let into.
+#[derive(Debug, Serialize)]
+pub(super) struct KnockedRoom {
+    pub(super) knock_state: Events,
 }
 
 #[derive(Debug, Serialize)]
