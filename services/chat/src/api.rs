@@ -2,6 +2,7 @@
 
 mod account;
 mod account_data;
+mod delayed;
 mod direct;
 mod discovery;
 mod error;
@@ -11,13 +12,18 @@ mod login;
 mod media;
 mod membership;
 mod messages;
+mod presence;
 mod profile;
 mod receipts;
+mod relations;
 mod rooms;
 mod ruma;
+mod search;
 mod send;
 mod state;
 mod sync;
+mod tags;
+mod timestamp;
 
 use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
@@ -66,6 +72,12 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         filters::routes(),
         receipts::routes(),
         account_data::routes(),
+        delayed::routes(),
+        presence::routes(),
+        relations::routes(),
+        search::routes(),
+        tags::routes(),
+        timestamp::routes(),
         media::routes(),
     ];
     let matrix = matrix

@@ -10,7 +10,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use haechi_service::{ErrorStyle, OpenApiRouter, Service};
+use haechi_service::{ErrorStyle, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations};
 
 pub use model::{ChatError, limits};
@@ -29,6 +29,10 @@ impl Service for Chat {
         api::routes(self.clone())
     }
 
+    fn jobs(&self) -> Vec<JobHandler> {
+        vec![ops::delayed::job(self), ops::search_job(self)]
+    }
+
     fn slow_routes(&self) -> Vec<&'static str> {
         api::SLOW_ROUTES.to_vec()
     }
@@ -44,9 +48,16 @@ impl Service for Chat {
 /// The tables of chat.
 pub const MIGRATIONS: Migrations = Migrations {
     service: "chat",
-    steps: &[Migration {
-        number: 1,
-        name: "room",
-        sql: include_str!("../migrations/0001_room.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "room",
+            sql: include_str!("../migrations/0001_room.sql"),
+        },
+        Migration {
+            number: 4,
+            name: "relation",
+            sql: include_str!("../migrations/0004_relation.sql"),
+        },
+    ],
 };

@@ -3,7 +3,9 @@
 
 mod account_data;
 mod batch;
+mod bundle;
 mod create_room;
+pub(crate) mod delayed;
 mod direct;
 mod filters;
 mod friends;
@@ -12,14 +14,21 @@ mod media;
 mod membership;
 mod messages;
 mod post_message;
+mod presence;
 mod profile;
+mod profile_fields;
 mod pulse;
 mod read_room;
 mod receipts;
+mod relations;
+mod search;
 mod send;
 pub(crate) mod stream;
 mod sync;
+mod tags;
+mod timestamp;
 mod typing;
+mod unread;
 
 use std::sync::Arc;
 
@@ -28,6 +37,7 @@ use haechi_base::{Actor, PersonId, Time};
 use haechi_identity::{Identity, Session};
 use haechi_service::Context;
 use haechi_store::{Store, Tx};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 #[cfg(test)]
@@ -36,12 +46,16 @@ use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
+pub(crate) use delayed::DelayedAction;
 pub(crate) use friends::Friend;
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
+pub(crate) use presence::PresenceState;
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
+pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
+pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use account_data::AccountDataBatcher;
@@ -63,6 +77,9 @@ struct Inner {
     account_data: AccountDataBatcher,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
+    presence: presence::PresenceRoom,
+    /// Up to which room the index of the search was looked after.
+    search_sweep: Mutex<String>,
 }
 
 impl Chat {
@@ -86,6 +103,8 @@ impl Chat {
         let account_data = account_data::start(&context.cluster, &context.store, &hub);
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
+            presence: presence::PresenceRoom::new(),
+            search_sweep: Mutex::default(),
             typing: Typing::new(context.now()),
             context,
             identity,
@@ -94,6 +113,7 @@ impl Chat {
             streams,
             account_data,
         }));
+        chat.listen_for_presence();
         chat.listen_for_typing();
         chat
     }

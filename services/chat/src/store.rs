@@ -1,12 +1,16 @@
 //! All SQL of chat. Nothing else touches its tables.
 
 pub(crate) mod account_data;
+pub(crate) mod delayed;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod friends;
 pub(crate) mod media;
 pub(crate) mod memberships;
+pub(crate) mod profile_fields;
 pub(crate) mod receipts;
+pub(crate) mod relations;
 pub(crate) mod rooms;
+pub(crate) mod search;
 pub(crate) mod state;
 pub(crate) mod streams;

@@ -3,7 +3,9 @@
 
 mod abuse;
 mod content;
+mod delayed;
 mod direct;
+mod kept;
 mod logins;
 mod media;
 mod membership;
@@ -12,10 +14,14 @@ mod names;
 mod nodes;
 mod posted;
 mod power;
+mod presence;
 mod profile;
+mod relations;
 mod retried;
+mod search;
 mod state;
 mod sync;
+mod threads;
 
 use std::sync::Arc;
 

@@ -50,6 +50,11 @@ impl From<ChatError> for Problem {
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)
+            | ChatError::DelayTooLong
+            | ChatError::DuplicateAnnotation
+            | ChatError::KeyTooLarge
+            | ChatError::ProfileTooLarge
+            | ChatError::TooManyDelayed
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_) => Self::unprocessable("invalid-body", detail),

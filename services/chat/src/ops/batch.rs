@@ -3,6 +3,7 @@
 
 mod judge;
 mod needs;
+mod relate;
 mod writes;
 
 use std::sync::Arc;

@@ -3,16 +3,18 @@
 use haechi_base::PersonId;
 use haechi_store::Tx;
 
-use crate::model::{ChatError, Event, Member, Membership, Reader};
+use crate::model::{ChatError, Event, IGNORED_USER_LIST, Ignored, Member, Membership, Reader};
 use crate::store;
 use crate::store::memberships::FoundMember;
 
 use super::Chat;
 
 /// How far into a room somebody may look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct View {
     member: Member,
+    /// Whose messages are kept from them, by their own wish.
+    ignored: Ignored,
     /// The last position they may read: where they left, or no end.
     pub(super) until: i64,
 }
@@ -31,8 +33,15 @@ impl View {
         };
         Ok(Self {
             member: found.member,
+            ignored: Ignored::default(),
             until,
         })
+    }
+
+    /// The same, without what these people say.
+    pub(super) fn ignoring(mut self, ignored: &Ignored) -> Self {
+        self.ignored = ignored.clone();
+        self
     }
 
     /// Whether the event may be read: by the visibility the room had when it was said.
@@ -43,13 +52,20 @@ impl View {
             "invited" => since(self.member.joined_from) || since(self.member.invited_from),
             _ => true,
         };
-        by_visibility && event.position <= self.until
+        by_visibility && event.position <= self.until && !self.ignored.hides(event)
     }
 }
 
 /// The view of a person, from the store.
 pub(super) async fn view(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<View, ChatError> {
-    View::of(store::memberships::find_one(tx, person, room_id).await?.as_ref())
+    let view = View::of(store::memberships::find_one(tx, person, room_id).await?.as_ref())?;
+    Ok(view.ignoring(&ignored_by(tx, person).await?))
+}
+
+/// Whom a person ignores.
+pub(super) async fn ignored_by(tx: &mut Tx<'_>, person: PersonId) -> Result<Ignored, ChatError> {
+    let list = store::account_data::find(tx, person, "", IGNORED_USER_LIST).await?;
+    Ok(list.map_or_else(Ignored::default, |list| Ignored::of(&list.content)))
 }
 
 impl Chat {
@@ -73,12 +89,15 @@ impl Chat {
         event_id: String,
     ) -> Result<Event, ChatError> {
         let not_found = || ChatError::not_found("there is no such event in this room");
+        let chat = self.clone();
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await.map_err(|_| not_found())?;
             let event = store::events::find(tx, &[&event_id]).await?.pop();
-            event
+            let mut event = event
                 .filter(|event| event.room_id == room_id && view.shows(event))
-                .ok_or_else(not_found)
+                .ok_or_else(not_found)?;
+            chat.bundle(tx, person, &view, std::slice::from_mut(&mut event)).await?;
+            Ok(event)
         })
         .await
     }

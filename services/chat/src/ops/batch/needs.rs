@@ -6,7 +6,8 @@ use haechi_base::PersonId;
 use haechi_store::{StoreError, Tx};
 
 use super::super::stream::{Request, Wish};
-use crate::model::{Draft, Event, Room, person_of};
+use super::relate;
+use crate::model::{Draft, Event, Relation, Room, person_of, stream_of};
 use crate::store;
 use crate::store::state::StateKey;
 
@@ -16,8 +17,12 @@ pub(super) struct Needs {
     rooms: BTreeSet<String>,
     members: BTreeSet<(PersonId, String)>,
     state: BTreeSet<StateKey>,
-    /// Events that are redacted or read up to.
+    /// Events that are redacted, read up to, or related to.
     targets: BTreeSet<String>,
+    /// Reactions that may be there already.
+    reactions: BTreeSet<[u8; 32]>,
+    /// Threads that are read, and up to which event.
+    thread_reads: BTreeSet<(String, String)>,
     /// Ids of new state events: what is there of them already is a repetition.
     new_state: BTreeSet<String>,
     /// How many positions to draw.
@@ -35,7 +40,10 @@ impl Needs {
                         needs.add_draft(&request.room_id, draft, server_name);
                     }
                 }
-                Wish::Receipt { event_id, .. } => {
+                Wish::Receipt { event_id, thread, .. } => {
+                    if thread.starts_with('$') {
+                        needs.thread_reads.insert((thread.clone(), event_id.clone()));
+                    }
                     needs.rooms.insert(request.room_id.clone());
                     needs.members.insert((request.person, request.room_id.clone()));
                     needs.targets.insert(event_id.clone());
@@ -67,6 +75,12 @@ impl Needs {
             }
         }
         self.targets.extend(draft.redacts.clone());
+        if let Some(relation) = Relation::of_draft(draft) {
+            let stream = stream_of(room_id);
+            self.reactions
+                .extend(relation.reaction(draft.sender, &draft.kind, stream));
+            self.targets.insert(relation.target);
+        }
     }
 }
 
@@ -87,6 +101,9 @@ pub(super) struct Loaded {
     pub(super) state: HashMap<StateKey, Event>,
     pub(super) targets: HashMap<String, Event>,
     pub(super) existing: HashSet<String>,
+    pub(super) reactions: HashSet<[u8; 32]>,
+    /// How many messages threads have up to where they were read: by (root, event).
+    pub(super) thread_ordinals: HashMap<(String, String), i64>,
 }
 
 pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
@@ -133,6 +150,13 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
             .into_iter()
             .map(|event| (event.event_id.clone(), event))
             .collect();
+    }
+    if !needs.reactions.is_empty() {
+        let reactions: Vec<[u8; 32]> = needs.reactions.iter().copied().collect();
+        loaded.reactions = store::relations::reactions(tx, &reactions).await?.into_iter().collect();
+    }
+    if !needs.thread_reads.is_empty() {
+        relate::load_threads(tx, &needs.thread_reads, &mut loaded).await?;
     }
     Ok(loaded)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::unread::Count;
 use crate::model::SyncToken;
 
 /// All that is new.
@@ -18,7 +19,7 @@ pub(crate) struct SyncAnswer {
     pub(super) reached: SyncToken,
     pub(super) account_data: Events,
     pub(super) rooms: Rooms,
-    presence: Events,
+    pub(super) presence: Events,
     to_device: Events,
     device_lists: DeviceLists,
     device_one_time_keys_count: BTreeMap<String, u32>,
@@ -42,6 +43,7 @@ impl SyncAnswer {
     pub(super) fn is_empty(&self) -> bool {
         let rooms = &self.rooms;
         self.account_data.events.is_empty()
+            && self.presence.events.is_empty()
             && rooms.join.is_empty()
             && rooms.invite.is_empty()
             && rooms.leave.is_empty()
@@ -79,6 +81,8 @@ pub(super) struct JoinedRoom {
     pub(super) account_data: Events,
     pub(super) ephemeral: Events,
     pub(super) unread_notifications: Unread,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) unread_thread_notifications: BTreeMap<String, Unread>,
 }
 
 impl JoinedRoom {
@@ -126,4 +130,13 @@ pub(super) struct Summary {
 pub(super) struct Unread {
     pub(super) notification_count: u32,
     pub(super) highlight_count: u32,
+}
+
+impl Unread {
+    pub(super) const fn of(count: Count) -> Self {
+        Self {
+            notification_count: count.messages,
+            highlight_count: count.mentions,
+        }
+    }
 }
