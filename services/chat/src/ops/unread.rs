@@ -53,6 +53,18 @@ pub(crate) async fn of_room(
     ignored: &Ignored,
 ) -> Result<Counts, StoreError> {
     let unread = store::receipts::unread(tx, room_id, person).await?;
+    complete(tx, room_id, person, ignored, unread).await
+}
+
+/// The same, when what is unread of the room itself was read already. Without unread threads and ignored people it asks
+/// nothing more.
+pub(crate) async fn complete(
+    tx: &mut Tx<'_>,
+    room_id: &str,
+    person: PersonId,
+    ignored: &Ignored,
+    unread: Unread,
+) -> Result<Counts, StoreError> {
     let mut counts = Counts {
         room: Count {
             messages: small(unread.messages),

@@ -104,7 +104,7 @@ async fn what_may_not_wait_is_refused(store: TestStore) {
     for number in 0..100 {
         delay(&app, &minji, &room, &number.to_string(), 1_000_000).await.expect(200);
     }
-    let too_many = delay(&app, &minji, &room, "one more", 1_000).await;
+    let too_many = delay(&app, &minji, &room, "one-more", 1_000).await;
     assert_matrix_error(&too_many, 400, "M_MAX_DELAYED_EVENTS_EXCEEDED");
     assert_eq!(waiting(&app, &minji).await.len(), 100);
     assert!(waiting(&app, &joon).await.is_empty());

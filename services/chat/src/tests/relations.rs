@@ -150,6 +150,8 @@ async fn the_latest_edit_by_the_sender_is_told_with_the_original(store: TestStor
     assert_eq!(edit(&event(&app, &joon, &room, &original).await)["content"]["body"], "hello");
     redact(&app, &minji, &room, &original).await;
     assert!(edit(&event(&app, &joon, &room, &original).await).is_null());
+    let news = say(&app, &minji, &room, "1", "news").await;
+    relate(&app, &minji, &room, "m.replace", &news, "newer").await;
     let unread = sync(&app, &joon, "").await;
     assert_eq!(
         joined(&unread, &room)["unread_notifications"]["notification_count"],
