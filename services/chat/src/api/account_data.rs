@@ -20,10 +20,7 @@ use crate::ops::AccountData;
 pub(super) fn routes() -> Router<Chat> {
     let unstable = "/_matrix/client/unstable/org.matrix.msc3391/user/{user_id}";
     let router = Router::new()
-        .route(
-            &format!("{unstable}/account_data/{{event_type}}"),
-            delete(forget),
-        )
+        .route(&format!("{unstable}/account_data/{{event_type}}"), delete(forget))
         .route(
             &format!("{unstable}/rooms/{{room_id}}/account_data/{{event_type}}"),
             delete(forget_of_room),

@@ -32,10 +32,7 @@ pub(super) fn state_of(word: &::ruma::presence::PresenceState) -> Result<Presenc
     }
 }
 
-async fn show(
-    State(chat): State<Chat>,
-    Signed(actor, request): Signed<get_presence::v3::Request>,
-) -> Answer {
+async fn show(State(chat): State<Chat>, Signed(actor, request): Signed<get_presence::v3::Request>) -> Answer {
     let person = chat.person(request.user_id.as_str())?;
     let presence = chat.presence(&actor, person).await?;
     Ok(Json(chat.told_presence(&presence)))

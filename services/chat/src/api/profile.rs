@@ -20,14 +20,16 @@ pub(super) fn routes() -> Router<Chat> {
     let router = Router::new();
     let router = endpoint::<get_profile::v3::Request, _, _>(router, profile);
     let router = endpoint::<search_users::v3::Request, _, _>(router, search);
-    ["v3", "r0"].into_iter().fold(router, |router, version| {
-        let path = format!("/_matrix/client/{version}/profile/{{user_id}}/{{field}}");
-        router.route(&path, get(field).put(set_field).delete(remove_field))
-    })
-    .route(
-        "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}/{field}",
-        get(field).put(set_field).delete(remove_field),
-    )
+    ["v3", "r0"]
+        .into_iter()
+        .fold(router, |router, version| {
+            let path = format!("/_matrix/client/{version}/profile/{{user_id}}/{{field}}");
+            router.route(&path, get(field).put(set_field).delete(remove_field))
+        })
+        .route(
+            "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}/{field}",
+            get(field).put(set_field).delete(remove_field),
+        )
 }
 
 /// All that a profile tells.
@@ -95,7 +97,9 @@ async fn remove_field(
     }
     match field.as_str() {
         "displayname" => {
-            return Err(MatrixError::invalid_parameter("everybody has a name; set another one"));
+            return Err(MatrixError::invalid_parameter(
+                "everybody has a name; set another one",
+            ));
         }
         "avatar_url" => chat.set_picture(&actor, None).await?,
         _ => chat.set_profile_field(actor.person, field, None).await?,

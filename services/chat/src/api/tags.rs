@@ -50,7 +50,8 @@ async fn set(
     refuse_another(&chat, &actor, &user)?;
     refuse_no_room(&room_id)?;
     let info = info_of(&body)?;
-    chat.set_tag(actor.person, room_id, tag, Some(info.into())).await?;
+    chat.set_tag(actor.person, room_id, tag, Some(info.into()))
+        .await?;
     Ok(Json(json!({})))
 }
 

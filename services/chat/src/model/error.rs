@@ -4,7 +4,9 @@ use haechi_store::StoreError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::limits::{DELAY_MAX, DELAYED_MAX, PROFILE_BYTES_MAX, PROFILE_FIELD_NAME_BYTES_MAX, UPLOADS_BYTES_MAX};
+use super::limits::{
+    DELAY_MAX, DELAYED_MAX, PROFILE_BYTES_MAX, PROFILE_FIELD_NAME_BYTES_MAX, UPLOADS_BYTES_MAX,
+};
 
 /// Why chat refused. The text is shown to the person who asked.
 // Told by one node to another, so every variant can be written and read back.

@@ -3,9 +3,9 @@
 use ruma::api::client::filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, UrlFilter};
 use serde::Deserialize;
 
-use super::{Event, Fields};
 use super::ids::user_id;
 use super::limits::{PAGE_EVENTS_MAX, TIMELINE_EVENTS_DEFAULT};
+use super::{Event, Fields};
 
 /// What a sync is to hold.
 #[derive(Debug, Clone, Default)]

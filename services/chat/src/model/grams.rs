@@ -169,7 +169,10 @@ impl Block {
             grams: BTreeSet::new(),
             ..self.clone()
         };
-        for (event, text) in events.iter().filter_map(|event| Some((event, searched_text(event)?.1))) {
+        for (event, text) in events
+            .iter()
+            .filter_map(|event| Some((event, searched_text(event)?.1)))
+        {
             block.add(event, &text);
         }
         // Its bounds stay: another run begins where it ended.
@@ -182,7 +185,9 @@ impl Block {
         let mut blocks = Vec::new();
         let mut open = last.filter(|block| !block.is_full());
         for event in events {
-            let Some((_, text)) = searched_text(event) else { continue };
+            let Some((_, text)) = searched_text(event) else {
+                continue;
+            };
             let block = open.get_or_insert_with(|| Self::begin(event.position));
             block.add(event, &text);
             if block.is_full() {
@@ -292,7 +297,10 @@ mod tests {
             assert!(SearchTerms::read(found).unwrap().rank(&text).is_some(), "{found}");
         }
         for missing in ["광안리", "gates", "내일 모레", "대운"] {
-            assert!(SearchTerms::read(missing).unwrap().rank(&text).is_none(), "{missing}");
+            assert!(
+                SearchTerms::read(missing).unwrap().rank(&text).is_none(),
+                "{missing}"
+            );
         }
         // Letters taken apart, as some phones write them, and wide ones.
         let apart: String = "해운대".nfd().collect();

@@ -46,8 +46,7 @@ impl Relation {
             return None;
         }
         let related = serde_json::from_str::<Relating>(content).ok()?.relates_to;
-        let is_plain =
-            |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains('\0');
+        let is_plain = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains('\0');
         (is_plain(&related.rel_type) && is_plain(&related.event_id)).then_some(Self {
             kind: related.rel_type,
             target: related.event_id,
@@ -66,7 +65,11 @@ impl Relation {
 
     /// The relation of an event; state relates to nothing.
     pub(crate) fn of_event(event: &Event) -> Option<Self> {
-        event.state_key.is_none().then(|| Self::of(&event.content)).flatten()
+        event
+            .state_key
+            .is_none()
+            .then(|| Self::of(&event.content))
+            .flatten()
     }
 
     pub(crate) fn is_thread(&self) -> bool {
@@ -156,9 +159,7 @@ mod tests {
 
     #[test]
     fn a_relation_is_read_and_nonsense_relates_to_nothing() {
-        let of = Relation::of(
-            r#"{"m.relates_to":{"rel_type":"m.annotation","event_id":"$a","key":"👍"}}"#,
-        );
+        let of = Relation::of(r#"{"m.relates_to":{"rel_type":"m.annotation","event_id":"$a","key":"👍"}}"#);
         assert_eq!(of.unwrap().key.as_deref(), Some("👍"));
         let long = "x".repeat(300);
         for content in [
@@ -178,9 +179,7 @@ mod tests {
     fn what_is_said_in_threads_and_edits_do_not_count_in_the_room() {
         let counts = |content: &str| counts_in_room("m.room.message", None, content);
         assert!(counts("{}"));
-        assert!(counts(
-            r#"{"m.relates_to":{"m.in_reply_to":{"event_id":"$a"}}}"#
-        ));
+        assert!(counts(r#"{"m.relates_to":{"m.in_reply_to":{"event_id":"$a"}}}"#));
         for kind in [THREAD, REPLACE] {
             let content = format!(r#"{{"m.relates_to":{{"rel_type":"{kind}","event_id":"$a"}}}}"#);
             assert!(!counts(&content), "{kind}");

@@ -58,12 +58,18 @@ impl Chat {
         }
         for event in &mut events {
             let mut told = BTreeMap::new();
-            if let Some(edit) = edits.remove(&event.event_id).filter(|_| event.redacted_because.is_none()) {
+            if let Some(edit) = edits
+                .remove(&event.event_id)
+                .filter(|_| event.redacted_because.is_none())
+            {
                 told.insert("m.replace", self.told(person, &edit));
             }
             if let Some(mut thread) = threads.remove(&event.event_id) {
                 let latest = &mut thread.latest;
-                if let Some(edit) = edits.get(&latest.event_id).filter(|_| latest.redacted_because.is_none()) {
+                if let Some(edit) = edits
+                    .get(&latest.event_id)
+                    .filter(|_| latest.redacted_because.is_none())
+                {
                     latest.related = Some(json!({ "m.replace": self.told(person, edit) }).to_string());
                 }
                 let participates = thread.participates || event.sender == person;
@@ -146,5 +152,6 @@ impl Chat {
 fn takes_relations(event: &Event) -> bool {
     event.related.is_some()
         && event.state_key.is_none()
-        && Relation::of_event(event).is_none_or(|relation| !relation.is_edit() && relation.kind != "m.annotation")
+        && Relation::of_event(event)
+            .is_none_or(|relation| !relation.is_edit() && relation.kind != "m.annotation")
 }

@@ -110,10 +110,8 @@ impl Chat {
     /// # Errors
     /// [`ChatError::Store`].
     pub(crate) async fn delayed(&self, person: PersonId) -> Result<Vec<Delayed>, ChatError> {
-        self.read(async move |tx: &mut Tx<'_>| {
-            Ok(store::delayed::of_person(tx, person, DELAYED_MAX).await?)
-        })
-        .await
+        self.read(async move |tx: &mut Tx<'_>| Ok(store::delayed::of_person(tx, person, DELAYED_MAX).await?))
+            .await
     }
 
     /// Changes what becomes of an event that waits. Whoever knows its id may: it is a secret.
@@ -188,6 +186,10 @@ pub(crate) fn job(chat: &Chat) -> JobHandler {
     let chat = chat.clone();
     JobHandler::new(KIND, move |job| {
         let chat = chat.clone();
-        async move { chat.send_when_due(job.name).await.map_err(|error| error.to_string()) }
+        async move {
+            chat.send_when_due(job.name)
+                .await
+                .map_err(|error| error.to_string())
+        }
     })
 }

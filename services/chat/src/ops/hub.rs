@@ -160,7 +160,11 @@ impl Hub {
     ) -> Vec<PersonId> {
         let state = self.state.lock();
         let rooms = room_ids.filter_map(|room_id| state.rooms.get(room_id));
-        let people: HashSet<PersonId> = rooms.filter(|room| room.len() <= most).flatten().copied().collect();
+        let people: HashSet<PersonId> = rooms
+            .filter(|room| room.len() <= most)
+            .flatten()
+            .copied()
+            .collect();
         people.into_iter().collect()
     }
 

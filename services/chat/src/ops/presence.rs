@@ -17,8 +17,8 @@ use crate::model::limits::STATUS_BYTES_MAX;
 use crate::model::{ChatError, Membership, SyncFilter, raw_json};
 use crate::store;
 
-pub(crate) use board::{Presence, PresenceState};
 use board::{Board, Told};
+pub(crate) use board::{Presence, PresenceState};
 
 /// The topic of [`Hint`] among the nodes.
 const PRESENCE: &str = "chat.presence";
@@ -92,7 +92,10 @@ impl Chat {
         state: PresenceState,
         status: Option<String>,
     ) -> Result<(), ChatError> {
-        if status.as_ref().is_some_and(|status| status.len() > STATUS_BYTES_MAX) {
+        if status
+            .as_ref()
+            .is_some_and(|status| status.len() > STATUS_BYTES_MAX)
+        {
             return Err(ChatError::TooLarge(format!(
                 "a status has at most {STATUS_BYTES_MAX} bytes"
             )));
@@ -157,7 +160,10 @@ impl Chat {
                 Ok(store::memberships::of_person(tx, person, Membership::Join).await?)
             })
             .await?;
-        let rooms = rooms.iter().take(ROOMS_TOLD_MAX).map(|found| found.room_id.as_str());
+        let rooms = rooms
+            .iter()
+            .take(ROOMS_TOLD_MAX)
+            .map(|found| found.room_id.as_str());
         let mut people = self.0.hub.listeners(rooms, PEOPLE_TOLD_MAX);
         people.retain(|listener| *listener != person);
         if !people.is_empty() {

@@ -96,7 +96,8 @@ impl Chat {
             let mut event = event
                 .filter(|event| event.room_id == room_id && view.shows(event))
                 .ok_or_else(not_found)?;
-            chat.bundle(tx, person, &view, std::slice::from_mut(&mut event)).await?;
+            chat.bundle(tx, person, &view, std::slice::from_mut(&mut event))
+                .await?;
             Ok(event)
         })
         .await

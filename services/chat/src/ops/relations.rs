@@ -227,7 +227,10 @@ async fn descendants(
     found.retain(|child| {
         bounds.has(child.position)
             && wish.kind.as_ref().is_none_or(|kind| *kind == child.kind)
-            && wish.event_type.as_ref().is_none_or(|kind| *kind == child.event_type)
+            && wish
+                .event_type
+                .as_ref()
+                .is_none_or(|kind| *kind == child.event_type)
     });
     found.sort_by_key(|child| child.position);
     if !bounds.is_forward {

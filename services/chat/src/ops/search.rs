@@ -19,7 +19,8 @@ use crate::model::limits::{
     SEARCH_ROWS_MAX,
 };
 use crate::model::{
-    ChatError, Event, EventFilter, Ignored, Membership, Place, SearchKey, SearchTerms, searched_text, stream_of,
+    ChatError, Event, EventFilter, Ignored, Membership, Place, SearchKey, SearchTerms, searched_text,
+    stream_of,
 };
 use crate::store;
 use crate::store::search::FoundBlock;
@@ -149,9 +150,16 @@ impl Chat {
             hits.sort_by(by_time);
         }
         let count = hits.len();
-        let limit = search.wish.filter.limit.map(u64::from).map_or(SEARCH_PAGE_DEFAULT, |limit| {
-            usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, SEARCH_PAGE_MAX)
-        });
+        let limit = search
+            .wish
+            .filter
+            .limit
+            .map(u64::from)
+            .map_or(SEARCH_PAGE_DEFAULT, |limit| {
+                usize::try_from(limit)
+                    .unwrap_or(usize::MAX)
+                    .clamp(1, SEARCH_PAGE_MAX)
+            });
         let shown = search.place.shown.saturating_add(limit);
         let next = (shown < count).then(|| {
             SearchPlace {
@@ -162,8 +170,11 @@ impl Chat {
         });
         let mut results = Vec::new();
         for (mut event, rank) in hits.into_iter().skip(search.place.shown).take(limit) {
-            let Some(view) = search.views.get(&event.room_id) else { continue };
-            self.bundle(tx, person, view, std::slice::from_mut(&mut event)).await?;
+            let Some(view) = search.views.get(&event.room_id) else {
+                continue;
+            };
+            self.bundle(tx, person, view, std::slice::from_mut(&mut event))
+                .await?;
             let context = match search.wish.context {
                 Some(wanted) => Some(self.context_of(tx, person, search, view, &event, wanted).await?),
                 None => None,
@@ -173,7 +184,10 @@ impl Chat {
         let mut state = BTreeMap::new();
         if search.wish.with_state {
             let with_members = !EventFilter(&search.wish.filter).lazy_loads_members();
-            let rooms: HashSet<&str> = results.iter().map(|result| result.event.room_id.as_str()).collect();
+            let rooms: HashSet<&str> = results
+                .iter()
+                .map(|result| result.event.room_id.as_str())
+                .collect();
             for room_id in rooms {
                 let until = search.views.get(room_id).map_or(0, |view| view.until);
                 let events = store::state::of_room(tx, room_id, 0, until, with_members).await?;
@@ -199,7 +213,9 @@ impl Chat {
         (before, after, with_profiles): (u32, u32, bool),
     ) -> Result<SearchContext, ChatError> {
         let filter = RoomEventFilter::default();
-        let now = store::streams::positions(tx, 0).await?.position(stream_of(&event.room_id));
+        let now = store::streams::positions(tx, 0)
+            .await?
+            .position(stream_of(&event.room_id));
         let newest = now.min(view.until);
         let mut range = Range {
             room_id: &event.room_id,
@@ -211,13 +227,15 @@ impl Chat {
         let (mut older, mut newer) = (Vec::new(), Vec::new());
         let (mut start, mut end) = (Place(event.position - 1), Place(event.position));
         if range.limit > 0 {
-            let (events, place) = collect(tx, &range, view, EventFilter(&filter), &search.server_name).await?;
+            let (events, place) =
+                collect(tx, &range, view, EventFilter(&filter), &search.server_name).await?;
             (older, start) = (events, place.unwrap_or(Place(0)));
         }
         (range.low, range.high, range.is_forward) = (event.position, newest, true);
         range.limit = after.min(SEARCH_CONTEXT_MAX);
         if range.limit > 0 {
-            let (events, place) = collect(tx, &range, view, EventFilter(&filter), &search.server_name).await?;
+            let (events, place) =
+                collect(tx, &range, view, EventFilter(&filter), &search.server_name).await?;
             (newer, end) = (events, place.unwrap_or(Place(newest)));
         }
         self.bundle(tx, person, view, &mut older).await?;
@@ -270,11 +288,16 @@ impl Search {
     fn take(&self, events: Vec<Event>, hits: &mut Vec<(Event, f64)>, known: &mut HashSet<String>) {
         let filter = EventFilter(&self.wish.filter);
         for event in events {
-            let is_seen = self.views.get(&event.room_id).is_some_and(|view| view.shows(&event));
+            let is_seen = self
+                .views
+                .get(&event.room_id)
+                .is_some_and(|view| view.shows(&event));
             if !is_seen || event.sent_at > self.place.at || !filter.wants(&event, &self.server_name) {
                 continue;
             }
-            let Some((key, text)) = searched_text(&event) else { continue };
+            let Some((key, text)) = searched_text(&event) else {
+                continue;
+            };
             if !self.wish.keys.contains(&key) {
                 continue;
             }
@@ -305,7 +328,10 @@ async fn views(
                 .as_ref()
                 .is_none_or(|rooms| rooms.iter().any(|room| *room == found.room_id));
             let unwanted = filter.not_rooms.iter().any(|room| *room == found.room_id);
-            if wanted && !unwanted && let Ok(view) = View::of(Some(&found)) {
+            if wanted
+                && !unwanted
+                && let Ok(view) = View::of(Some(&found))
+            {
                 views.insert(found.room_id, view.ignoring(&ignored));
             }
         }

@@ -109,9 +109,7 @@ impl Chat {
             chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             chat.other_news(tx, &reader, &mut answer).await?;
             let serial = since.map(|since| since.typing);
-            answer.presence.events = chat
-                .presence_news(tx, actor.person, serial, &wish.filter)
-                .await?;
+            answer.presence.events = chat.presence_news(tx, actor.person, serial, &wish.filter).await?;
             Ok(answer)
         })
         .await
@@ -132,7 +130,8 @@ impl Chat {
         let ignored = entries.iter().rfind(|entry| entry.kind == IGNORED_USER_LIST);
         let ignored = ignored.map_or_else(Ignored::default, |list| Ignored::of(&list.content));
         // A first sync tells nothing of what was deleted.
-        entries.retain(|entry| entry.position > from && (reader.since.is_some() || !entry.content.is_empty()));
+        entries
+            .retain(|entry| entry.position > from && (reader.since.is_some() || !entry.content.is_empty()));
         let (general, about_rooms): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.room_id.is_empty());
         let wanted = general
@@ -258,5 +257,8 @@ pub(super) fn account_data_event(entry: &Entry) -> Box<RawValue> {
     let kind = serde_json::Value::from(entry.kind.as_str());
     // What was deleted is told as empty (MSC3391).
     let content = Some(entry.content.as_str()).filter(|content| !content.is_empty());
-    raw_json(format!("{{\"type\":{kind},\"content\":{}}}", content.unwrap_or("{}")))
+    raw_json(format!(
+        "{{\"type\":{kind},\"content\":{}}}",
+        content.unwrap_or("{}")
+    ))
 }

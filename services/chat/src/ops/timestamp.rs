@@ -51,9 +51,10 @@ impl Chat {
                 let Some(last) = rows.last() else { break };
                 (low, high) = (last.position, last.position - 1);
                 near.extend(rows);
-                if near.iter().any(|event| {
-                    view.shows(event) && is_on_side(event.sent_at, moment_ms, is_forward)
-                }) {
+                if near
+                    .iter()
+                    .any(|event| view.shows(event) && is_on_side(event.sent_at, moment_ms, is_forward))
+                {
                     break;
                 }
             }
@@ -62,7 +63,14 @@ impl Chat {
                 .min_by_key(|event| {
                     let away = event.sent_at.millis().abs_diff(moment_ms);
                     // Of several at one moment the one nearest in the room's order.
-                    (away, if is_forward { event.position } else { -event.position })
+                    (
+                        away,
+                        if is_forward {
+                            event.position
+                        } else {
+                            -event.position
+                        },
+                    )
                 })
                 .ok_or_else(|| ChatError::not_found("the room has no event on that side of the moment"))
         })
@@ -84,7 +92,9 @@ async fn place_of(tx: &mut Tx<'_>, room_id: &str, moment_ms: i64, newest: i64) -
     let (mut low, mut high) = (0, newest);
     while low < high {
         let middle = low + (high - low) / 2;
-        let next = store::events::forward(tx, room_id, middle, newest, 1).await?.pop();
+        let next = store::events::forward(tx, room_id, middle, newest, 1)
+            .await?
+            .pop();
         match next {
             Some(event) if event.sent_at.millis() < moment_ms => low = event.position,
             _ => high = middle,

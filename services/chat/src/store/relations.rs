@@ -143,10 +143,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, relations: &[Related]) -> Result<(),
 }
 
 /// Which of these reactions are there.
-pub(crate) async fn reactions(
-    tx: &mut Tx<'_>,
-    reactions: &[[u8; 32]],
-) -> Result<Vec<[u8; 32]>, StoreError> {
+pub(crate) async fn reactions(tx: &mut Tx<'_>, reactions: &[[u8; 32]]) -> Result<Vec<[u8; 32]>, StoreError> {
     let rows = tx.query_in(REACTIONS, reactions, "").await?;
     rows.iter().map(|row| row.get("reaction")).collect()
 }
@@ -160,9 +157,7 @@ pub(crate) async fn mark_targets(tx: &mut Tx<'_>, targets: &[&str]) -> Result<()
 pub(crate) async fn put_edits(tx: &mut Tx<'_>, edits: &[(&str, &str, i64)]) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value<'_>>> = edits
         .iter()
-        .map(|(target, event_id, position)| {
-            vec![target.to_value(), event_id.to_value(), position.to_value()]
-        })
+        .map(|(target, event_id, position)| vec![target.to_value(), event_id.to_value(), position.to_value()])
         .collect();
     tx.query_values(PUT_EDITS, &rows, PUT_EDITS_AFTER).await.map(drop)
 }
@@ -198,9 +193,7 @@ pub(crate) async fn raise_threads(
             ]
         })
         .collect();
-    let raised = tx
-        .query_values(RAISE_THREADS, &rows, RAISE_THREADS_AFTER)
-        .await?;
+    let raised = tx.query_values(RAISE_THREADS, &rows, RAISE_THREADS_AFTER).await?;
     raised
         .iter()
         .map(|row| Ok((row.get("root")?, row.get("ordinal")?)))
@@ -261,10 +254,7 @@ pub(crate) async fn members(
 }
 
 /// How many messages threads have up to these positions: (root, position), in their order.
-pub(crate) async fn ordinals_at(
-    tx: &mut Tx<'_>,
-    places: &[(&str, i64)],
-) -> Result<Vec<i64>, StoreError> {
+pub(crate) async fn ordinals_at(tx: &mut Tx<'_>, places: &[(&str, i64)]) -> Result<Vec<i64>, StoreError> {
     let statements: Vec<Statement> = places
         .iter()
         .map(|(root, position)| Statement::new(ORDINAL_AT, &[root, position]))
@@ -309,7 +299,9 @@ pub(crate) enum ForgottenKind {
 /// The latest edits of these events: (original, edit).
 pub(crate) async fn edits(tx: &mut Tx<'_>, targets: &[&str]) -> Result<Vec<(String, Event)>, StoreError> {
     let rows = tx.query_in(EDITS, targets, "").await?;
-    rows.iter().map(|row| Ok((row.get("target")?, read(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.get("target")?, read(row)?)))
+        .collect()
 }
 
 /// The threads that begin at these events: (root, how many children, the latest one).
@@ -331,7 +323,9 @@ pub(crate) async fn latest_in_threads(
     let rows = tx
         .query_in(LATEST_IN_THREADS, roots, LATEST_IN_THREADS_AFTER)
         .await?;
-    rows.iter().map(|row| Ok((row.get("target")?, read(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.get("target")?, read(row)?)))
+        .collect()
 }
 
 /// What refers to these events: (target, event, position).
@@ -393,7 +387,10 @@ pub(crate) async fn children(tx: &mut Tx<'_>, range: ChildRange<'_>) -> Result<V
         ..
     } = range;
     let rows = match (range.kind, range.is_forward) {
-        (None, true) => tx.query(CHILDREN_FORWARD, &[&target, &low, &high, &limit]).await?,
+        (None, true) => {
+            tx.query(CHILDREN_FORWARD, &[&target, &low, &high, &limit])
+                .await?
+        }
         (None, false) => {
             tx.query(CHILDREN_BACKWARD, &[&target, &low, &high, &limit])
                 .await?
@@ -418,7 +415,9 @@ pub(crate) async fn of_room(
     limit: u32,
 ) -> Result<Vec<(i64, Event)>, StoreError> {
     let rows = tx.query(OF_ROOM, &[&room_id, &to, &limit]).await?;
-    rows.iter().map(|row| Ok((row.get("latest")?, read(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.get("latest")?, read(row)?)))
+        .collect()
 }
 
 /// The threads of a room with news after a position: (root, latest position, messages).

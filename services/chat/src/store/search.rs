@@ -87,11 +87,7 @@ pub(crate) async fn put_indexed(tx: &mut Tx<'_>, room_id: &str, position: i64) -
 }
 
 /// The last run of a room that begins at a position or before it.
-pub(crate) async fn last_block(
-    tx: &mut Tx<'_>,
-    room_id: &str,
-    to: i64,
-) -> Result<Option<Block>, StoreError> {
+pub(crate) async fn last_block(tx: &mut Tx<'_>, room_id: &str, to: i64) -> Result<Option<Block>, StoreError> {
     let row = tx.query_optional(LAST_BLOCK, &[&room_id, &to]).await?;
     row.as_ref().map(read_block).transpose()
 }
@@ -164,10 +160,7 @@ pub(crate) async fn tail(tx: &mut Tx<'_>, room_ids: &[&str]) -> Result<Vec<Event
 }
 
 /// The events with texts of some runs: (room, first, last).
-pub(crate) async fn events_of(
-    tx: &mut Tx<'_>,
-    runs: &[(&str, i64, i64)],
-) -> Result<Vec<Event>, StoreError> {
+pub(crate) async fn events_of(tx: &mut Tx<'_>, runs: &[(&str, i64, i64)]) -> Result<Vec<Event>, StoreError> {
     let mut events = Vec::new();
     for few in runs.chunks(BLOCKS_AT_ONCE) {
         let statements: Vec<Statement> = few

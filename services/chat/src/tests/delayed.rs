@@ -9,10 +9,22 @@ use super::{assert_matrix_error, get, make_room_of, put, start, texts};
 
 const DELAYED: &str = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events";
 
-async fn delay(app: &TestApp, who: &SignedUp, room: &str, transaction_id: &str, delay_ms: u64) -> TestResponse {
+async fn delay(
+    app: &TestApp,
+    who: &SignedUp,
+    room: &str,
+    transaction_id: &str,
+    delay_ms: u64,
+) -> TestResponse {
     let path =
         format!("rooms/{room}/send/m.room.message/{transaction_id}?org.matrix.msc4140.delay={delay_ms}");
-    put(app, who, &path, json!({ "msgtype": "m.text", "body": transaction_id })).await
+    put(
+        app,
+        who,
+        &path,
+        json!({ "msgtype": "m.text", "body": transaction_id }),
+    )
+    .await
 }
 
 fn id_of(response: &TestResponse) -> String {
@@ -20,12 +32,21 @@ fn id_of(response: &TestResponse) -> String {
 }
 
 async fn waiting(app: &TestApp, who: &SignedUp) -> Vec<Value> {
-    let told = app.get(DELAYED).bearer(&who.access_token).send().await.expect(200).json();
+    let told = app
+        .get(DELAYED)
+        .bearer(&who.access_token)
+        .send()
+        .await
+        .expect(200)
+        .json();
     told["delayed_events"].as_array().unwrap().clone()
 }
 
 async fn said(app: &TestApp, who: &SignedUp, room: &str) -> Vec<String> {
-    let page = get(app, who, &format!("rooms/{room}/messages?dir=f&limit=50")).await.expect(200).json();
+    let page = get(app, who, &format!("rooms/{room}/messages?dir=f&limit=50"))
+        .await
+        .expect(200)
+        .json();
     texts(&page["chunk"])
 }
 
@@ -37,10 +58,15 @@ async fn an_event_is_sent_when_its_time_has_come_and_once(store: TestStore) {
     let again = delay(&app, &minji, &room, "later", 10_000).await.expect(200);
     assert_eq!(id_of(&first), id_of(&again), "the same request waits once");
     let path = format!("rooms/{room}/state/m.room.topic?org.matrix.msc4140.delay=20000");
-    put(&app, &minji, &path, json!({ "topic": "gone home" })).await.expect(200);
+    put(&app, &minji, &path, json!({ "topic": "gone home" }))
+        .await
+        .expect(200);
     let list = waiting(&app, &minji).await;
     assert_eq!(list.len(), 2);
-    assert_eq!((&list[0]["delay"], &list[0]["content"]["body"]), (&json!(10_000), &json!("later")));
+    assert_eq!(
+        (&list[0]["delay"], &list[0]["content"]["body"]),
+        (&json!(10_000), &json!("later"))
+    );
     assert_eq!(list[1]["state_key"], "");
     app.run_due_jobs().await;
     assert!(said(&app, &minji, &room).await.is_empty());
@@ -51,7 +77,10 @@ async fn an_event_is_sent_when_its_time_has_come_and_once(store: TestStore) {
     assert_eq!(waiting(&app, &minji).await.len(), 1);
     app.advance(Duration::from_secs(10));
     app.run_due_jobs().await;
-    let topic = get(&app, &minji, &format!("rooms/{room}/state/m.room.topic")).await.expect(200).json();
+    let topic = get(&app, &minji, &format!("rooms/{room}/state/m.room.topic"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(topic["topic"], "gone home");
     assert!(waiting(&app, &minji).await.is_empty());
 }
@@ -64,9 +93,19 @@ async fn who_knows_its_id_restarts_sends_or_cancels_it(store: TestStore) {
     let sent = id_of(&delay(&app, &minji, &room, "sent", 10_000).await.expect(200));
     let cancelled = id_of(&delay(&app, &minji, &room, "cancelled", 10_000).await.expect(200));
     app.advance(Duration::from_secs(8));
-    app.post(&format!("{DELAYED}/{restarted}/restart")).send().await.expect(200);
-    app.post(&format!("{DELAYED}/{sent}")).json(json!({ "action": "send" })).send().await.expect(200);
-    app.post(&format!("{DELAYED}/{cancelled}/cancel")).send().await.expect(200);
+    app.post(&format!("{DELAYED}/{restarted}/restart"))
+        .send()
+        .await
+        .expect(200);
+    app.post(&format!("{DELAYED}/{sent}"))
+        .json(json!({ "action": "send" }))
+        .send()
+        .await
+        .expect(200);
+    app.post(&format!("{DELAYED}/{cancelled}/cancel"))
+        .send()
+        .await
+        .expect(200);
     assert_eq!(said(&app, &minji, &room).await, ["sent"]);
     app.advance(Duration::from_secs(8));
     for _ in 0..4 {
@@ -102,7 +141,9 @@ async fn what_may_not_wait_is_refused(store: TestStore) {
     .await;
     assert_matrix_error(&odd, 400, "M_INVALID_PARAM");
     for number in 0..100 {
-        delay(&app, &minji, &room, &number.to_string(), 1_000_000).await.expect(200);
+        delay(&app, &minji, &room, &number.to_string(), 1_000_000)
+            .await
+            .expect(200);
     }
     let too_many = delay(&app, &minji, &room, "one-more", 1_000).await;
     assert_matrix_error(&too_many, 400, "M_MAX_DELAYED_EVENTS_EXCEEDED");

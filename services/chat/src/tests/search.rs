@@ -17,7 +17,12 @@ async fn search(app: &TestApp, who: &SignedUp, criteria: Value) -> Value {
 fn bodies(found: &Value) -> Vec<String> {
     let results = found["results"].as_array().unwrap().iter();
     results
-        .map(|result| result["result"]["content"]["body"].as_str().unwrap_or("(none)").to_owned())
+        .map(|result| {
+            result["result"]["content"]["body"]
+                .as_str()
+                .unwrap_or("(none)")
+                .to_owned()
+        })
         .collect()
 }
 
@@ -52,8 +57,17 @@ async fn part_of_a_word_is_found_in_both_scripts_before_and_after_it_is_indexed(
     assert_eq!(found["highlights"], json!(["gate", "meet"]));
     assert!(found["results"][0]["rank"].is_number());
     say(&app, &joon, &room, "3", "gate again").await;
-    let found = search(&app, &joon, json!({ "search_term": "gate", "order_by": "recent" })).await;
-    assert_eq!(bodies(&found), ["gate again", "Let us meet at GATE 12"], "what is not indexed yet comes too");
+    let found = search(
+        &app,
+        &joon,
+        json!({ "search_term": "gate", "order_by": "recent" }),
+    )
+    .await;
+    assert_eq!(
+        bodies(&found),
+        ["gate again", "Let us meet at GATE 12"],
+        "what is not indexed yet comes too"
+    );
 }
 
 async fn nobody_finds_what_they_may_not_read(store: TestStore) {
@@ -61,11 +75,20 @@ async fn nobody_finds_what_they_may_not_read(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let visibility =
         json!({ "type": "m.room.history_visibility", "content": { "history_visibility": "joined" } });
-    let room = make_room(&app, &minji, json!({ "preset": "public_chat", "initial_state": [visibility] })).await;
+    let room = make_room(
+        &app,
+        &minji,
+        json!({ "preset": "public_chat", "initial_state": [visibility] }),
+    )
+    .await;
     say(&app, &minji, &room, "1", "treasure before").await;
-    post(&app, &joon, &format!("join/{room}"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("join/{room}"), json!({}))
+        .await
+        .expect(200);
     say(&app, &minji, &room, "2", "treasure while").await;
-    post(&app, &joon, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
     say(&app, &minji, &room, "3", "treasure after").await;
     let private = make_room_of(&app, &minji, &[]).await;
     say(&app, &minji, &private, "4", "treasure elsewhere").await;
@@ -89,13 +112,25 @@ async fn what_was_taken_back_is_found_no_more_and_an_edit_by_its_new_text(store:
     let original = say(&app, &minji, &room, "2", "original").await;
     relate(&app, &minji, &room, "m.replace", &original, "corrected").await;
     index(&app).await;
-    assert_eq!(search(&app, &minji, json!({ "search_term": "hunter" })).await["count"], 1);
-    assert_eq!(search(&app, &minji, json!({ "search_term": "corrected" })).await["count"], 1);
+    assert_eq!(
+        search(&app, &minji, json!({ "search_term": "hunter" })).await["count"],
+        1
+    );
+    assert_eq!(
+        search(&app, &minji, json!({ "search_term": "corrected" })).await["count"],
+        1
+    );
     let path = format!("rooms/{room}/redact/{}/1", segment(&secret));
     put(&app, &minji, &path, json!({})).await.expect(200);
-    assert_eq!(search(&app, &minji, json!({ "search_term": "hunter" })).await["count"], 0);
+    assert_eq!(
+        search(&app, &minji, json!({ "search_term": "hunter" })).await["count"],
+        0
+    );
     index(&app).await;
-    assert_eq!(search(&app, &minji, json!({ "search_term": "hunter" })).await["count"], 0);
+    assert_eq!(
+        search(&app, &minji, json!({ "search_term": "hunter" })).await["count"],
+        0
+    );
     // Its pieces are gone from the index itself.
     let terms = crate::model::SearchTerms::read("hunter").unwrap();
     let room_id = room.replace("%21", "!").replace("%3A", ":");
@@ -118,7 +153,12 @@ async fn results_come_by_the_page_with_what_stands_around_them(store: TestStore)
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let rooms = [
-        make_room(&app, &minji, json!({ "name": "Lighthouse keepers", "topic": "lamps" })).await,
+        make_room(
+            &app,
+            &minji,
+            json!({ "name": "Lighthouse keepers", "topic": "lamps" }),
+        )
+        .await,
         make_room_of(&app, &minji, &[&joon]).await,
     ];
     for number in 0..24 {
@@ -131,11 +171,16 @@ async fn results_come_by_the_page_with_what_stands_around_them(store: TestStore)
     for _ in 0..4 {
         let criteria = json!({ "search_term": "lamp", "order_by": "recent", "keys": ["content.body"], "filter": { "limit": 10 } });
         let body = json!({ "search_categories": { "room_events": criteria } });
-        let told = post(&app, &minji, &format!("search{from}"), body).await.expect(200).json();
+        let told = post(&app, &minji, &format!("search{from}"), body)
+            .await
+            .expect(200)
+            .json();
         let found = &told["search_categories"]["room_events"];
         assert_eq!(found["count"], 24);
         read.extend(bodies(found));
-        let Some(next) = found["next_batch"].as_str() else { break };
+        let Some(next) = found["next_batch"].as_str() else {
+            break;
+        };
         from = format!("?next_batch={next}");
         // What comes in between moves no page.
         app.advance(Duration::from_millis(1));
@@ -162,11 +207,19 @@ async fn results_come_by_the_page_with_what_stands_around_them(store: TestStore)
     assert!(found["state"][room_id].as_array().unwrap().len() > 3);
     let event_id = &found["results"][0]["result"]["event_id"];
     assert_eq!(found["groups"]["room_id"][room_id]["results"], json!([event_id]));
-    assert_eq!(found["groups"]["sender"][&minji.user_id]["results"], json!([event_id]));
+    assert_eq!(
+        found["groups"]["sender"][&minji.user_id]["results"],
+        json!([event_id])
+    );
     let plain = search(&app, &minji, json!({ "search_term": "lamp 7" })).await;
     assert!(plain["results"][0]["context"].is_null());
 
-    let names = search(&app, &minji, json!({ "search_term": "house keep", "keys": ["content.name"] })).await;
+    let names = search(
+        &app,
+        &minji,
+        json!({ "search_term": "house keep", "keys": ["content.name"] }),
+    )
+    .await;
     assert_eq!(names["results"][0]["result"]["type"], "m.room.name");
     let topics = search(&app, &minji, json!({ "search_term": "lamps" })).await;
     assert_eq!(topics["results"][0]["result"]["type"], "m.room.topic");
@@ -188,7 +241,12 @@ async fn many_rooms_and_messages_are_indexed_in_steps(store: TestStore) {
     app.run_due_jobs().await;
     let found = search(&app, &minji, json!({ "search_term": "needle" })).await;
     assert_eq!(bodies(&found), ["needle 40"]);
-    let all = search(&app, &minji, json!({ "search_term": "hay", "filter": { "limit": 50 } })).await;
+    let all = search(
+        &app,
+        &minji,
+        json!({ "search_term": "hay", "filter": { "limit": 50 } }),
+    )
+    .await;
     assert_eq!((bodies(&all).len(), &all["count"]), (50, &json!(149)));
 }
 
@@ -199,14 +257,24 @@ async fn a_bad_search_is_refused(store: TestStore) {
         (json!({ "search_term": "" }), "M_INVALID_PARAM"),
         (json!({ "search_term": "x".repeat(300) }), "M_INVALID_PARAM"),
         (json!({}), "M_BAD_JSON"),
-        (json!({ "search_term": "x", "order_by": "sideways" }), "M_BAD_JSON"),
-        (json!({ "search_term": "x", "keys": ["content.secret"] }), "M_BAD_JSON"),
+        (
+            json!({ "search_term": "x", "order_by": "sideways" }),
+            "M_BAD_JSON",
+        ),
+        (
+            json!({ "search_term": "x", "keys": ["content.secret"] }),
+            "M_BAD_JSON",
+        ),
     ] {
         let body = json!({ "search_categories": { "room_events": criteria } });
         assert_matrix_error(&post(&app, &minji, "search", body).await, 400, code);
     }
     let body = json!({ "search_categories": { "room_events": { "search_term": "x" } } });
-    assert_matrix_error(&post(&app, &minji, "search?next_batch=nonsense", body.clone()).await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &post(&app, &minji, "search?next_batch=nonsense", body.clone()).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     let nobody = app.post(&client("search")).json(body).send().await;
     assert_matrix_error(&nobody, 401, "M_MISSING_TOKEN");
 }

@@ -48,7 +48,10 @@ async fn threads_are_unread_and_read_for_themselves(store: TestStore) {
 
     read(&app, &joon, &room, &one, json!({ "thread_id": root })).await;
     let (main, threads) = unread(&app, &joon, &room).await;
-    assert_eq!((main, &threads[&root]["notification_count"]), (json!(2), &json!(1)));
+    assert_eq!(
+        (main, &threads[&root]["notification_count"]),
+        (json!(2), &json!(1))
+    );
     assert_eq!(threads[&other]["notification_count"], 1);
     read(&app, &joon, &room, &other, json!({ "thread_id": "main" })).await;
     let (main, threads) = unread(&app, &joon, &room).await;
@@ -56,7 +59,13 @@ async fn threads_are_unread_and_read_for_themselves(store: TestStore) {
     // A receipt without a thread reads everything up to there.
     read(&app, &joon, &room, &two, json!({})).await;
     let (main, threads) = unread(&app, &joon, &room).await;
-    assert_eq!((main, &threads), (json!(0), &json!({ other.clone(): { "notification_count": 1, "highlight_count": 0 } })));
+    assert_eq!(
+        (main, &threads),
+        (
+            json!(0),
+            &json!({ other.clone(): { "notification_count": 1, "highlight_count": 0 } })
+        )
+    );
     // Who writes in a thread has read it.
     relate(&app, &joon, &room, "m.thread", &other, "mine").await;
     assert_eq!(unread(&app, &joon, &room).await.1, Value::Null);
@@ -66,7 +75,10 @@ async fn threads_are_unread_and_read_for_themselves(store: TestStore) {
     assert_eq!(unread_in_all(&app, &joon, &room).await, 0);
     relate(&app, &minji, &room, "m.thread", &root, "four").await;
     let (main, threads) = unread(&app, &joon, &room).await;
-    assert_eq!((main, &threads[&root]["notification_count"]), (json!(0), &json!(1)));
+    assert_eq!(
+        (main, &threads[&root]["notification_count"]),
+        (json!(0), &json!(1))
+    );
 }
 
 async fn a_receipt_for_a_thread_names_an_event_of_it(store: TestStore) {
@@ -94,7 +106,8 @@ async fn mentions_in_threads_are_told_with_the_thread(store: TestStore) {
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let root = say(&app, &minji, &room, "0", "root").await;
     let mention = |related: bool| {
-        let mut content = json!({ "msgtype": "m.text", "body": "Joon", "m.mentions": { "user_ids": [joon.user_id] } });
+        let mut content =
+            json!({ "msgtype": "m.text", "body": "Joon", "m.mentions": { "user_ids": [joon.user_id] } });
         if related {
             content["m.relates_to"] = json!({ "rel_type": "m.thread", "event_id": root });
         }
@@ -104,7 +117,9 @@ async fn mentions_in_threads_are_told_with_the_thread(store: TestStore) {
         let path = format!("rooms/{room}/send/m.room.message/m{number}");
         put(&app, &minji, &path, mention(related)).await.expect(200);
     }
-    let told = get(&app, &joon, &format!("sync?filter={}", segment(BY_THREAD))).await.json();
+    let told = get(&app, &joon, &format!("sync?filter={}", segment(BY_THREAD)))
+        .await
+        .json();
     let told = joined(&told, &room);
     assert_eq!(told["unread_notifications"]["highlight_count"], 1);
     assert_eq!(told["unread_thread_notifications"][&root]["highlight_count"], 2);
@@ -129,13 +144,23 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     put(&app, &joon, &path, list).await.expect(200);
 
     let told = sync(&app, &joon, "").await;
-    assert_eq!(texts(&joined(&told, &room)["timeline"]["events"]), ["hello", "kind"]);
-    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50")).await.json();
+    assert_eq!(
+        texts(&joined(&told, &room)["timeline"]["events"]),
+        ["hello", "kind"]
+    );
+    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
+        .await
+        .json();
     assert_eq!(texts(&page["chunk"]), ["kind", "hello"]);
     assert_eq!(unread_in_all(&app, &joon, &room).await, 2);
     let (main, threads) = unread(&app, &joon, &room).await;
-    assert_eq!((main, &threads[&root]["notification_count"]), (json!(1), &json!(1)));
-    let found = get(&app, &joon, &format!("rooms/{room}/event/{}", segment(&root))).await.json();
+    assert_eq!(
+        (main, &threads[&root]["notification_count"]),
+        (json!(1), &json!(1))
+    );
+    let found = get(&app, &joon, &format!("rooms/{room}/event/{}", segment(&root)))
+        .await
+        .json();
     let thread = &found["unsigned"]["m.relations"]["m.thread"];
     assert_eq!(thread["latest_event"]["content"]["body"], "kind");
     let hidden = get(&app, &joon, &format!("rooms/{room}/event/{}", segment(&rude))).await;
@@ -143,7 +168,10 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     // Others hear them as ever.
     assert_eq!(unread_in_all(&app, &minji, &room).await, 2);
 
-    let since = sync(&app, &joon, "").await["next_batch"].as_str().unwrap().to_owned();
+    let since = sync(&app, &joon, "").await["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let wish = json!({ "preset": "private_chat", "invite": [joon.user_id] });
     post(&app, &sora, "createRoom", wish.clone()).await.expect(200);
     post(&app, &minji, "createRoom", wish).await.expect(200);
@@ -152,9 +180,16 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     assert_eq!(told["rooms"]["invite"].as_object().unwrap().len(), 1, "{told}");
     assert!(!told.to_string().contains("again"), "{told}");
     // Heard again once the list is empty.
-    put(&app, &joon, &path, json!({ "ignored_users": {} })).await.expect(200);
-    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50")).await.json();
-    assert_eq!(texts(&page["chunk"]), ["again", "rude-too", "kind", "rude", "hello"]);
+    put(&app, &joon, &path, json!({ "ignored_users": {} }))
+        .await
+        .expect(200);
+    let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
+        .await
+        .json();
+    assert_eq!(
+        texts(&page["chunk"]),
+        ["again", "rude-too", "kind", "rude", "hello"]
+    );
 }
 
 haechi_testkit::on_both_engines!(

@@ -153,7 +153,10 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
     }
     if !needs.reactions.is_empty() {
         let reactions: Vec<[u8; 32]> = needs.reactions.iter().copied().collect();
-        loaded.reactions = store::relations::reactions(tx, &reactions).await?.into_iter().collect();
+        loaded.reactions = store::relations::reactions(tx, &reactions)
+            .await?
+            .into_iter()
+            .collect();
     }
     if !needs.thread_reads.is_empty() {
         relate::load_threads(tx, &needs.thread_reads, &mut loaded).await?;

@@ -215,7 +215,13 @@ pub(super) async fn keep(
         number(tx, &mut relations).await?;
         for noted in relations.iter().filter(|noted| noted.related.kind == THREAD) {
             let related = &noted.related;
-            reach(noted.sender, &related.target, related.position, related.ordinal, true);
+            reach(
+                noted.sender,
+                &related.target,
+                related.position,
+                related.ordinal,
+                true,
+            );
         }
         keep_relations(tx, relations).await?;
     }

@@ -132,9 +132,7 @@ fn number(out: &mut Out, before: &HashMap<&str, i64>) {
 
 /// Takes everything back that follows from messages which were there already, and numbers those after them anew.
 async fn leave_out(tx: &mut Tx<'_>, out: &mut Out, repeated: &HashSet<String>) -> Result<(), StoreError> {
-    let counted = |event: &&Event| {
-        repeated.contains(&event.event_id) && event.counts()
-    };
+    let counted = |event: &&Event| repeated.contains(&event.event_id) && event.counts();
     let places: Vec<(String, i64)> = out
         .events
         .iter()

@@ -98,7 +98,9 @@ struct Person {
 impl Person {
     fn state(&self, now: Time) -> PresenceState {
         let here = self.seen.values().filter(|seen| seen.until > now);
-        here.map(|seen| seen.state).max().unwrap_or(PresenceState::Offline)
+        here.map(|seen| seen.state)
+            .max()
+            .unwrap_or(PresenceState::Offline)
     }
 
     fn presence(&self, now: Time) -> Presence {
@@ -170,7 +172,9 @@ impl Board {
         known.set("", presence.state, now + BELIEVED, now);
         let is_other = known.status != presence.status;
         known.status.clone_from(&presence.status);
-        known.active_at = presence.active_at.map_or(known.active_at, |at| at.max(known.active_at));
+        known.active_at = presence
+            .active_at
+            .map_or(known.active_at, |at| at.max(known.active_at));
         let state = known.state(now);
         if known.told == state && !is_other {
             return Told::Nobody;
@@ -289,9 +293,18 @@ mod tests {
     fn somebody_is_here_by_the_best_of_their_devices_until_none_is_seen() {
         let (board, minji) = (Board::default(), person(1));
         let start = Time::from_micros(0);
-        assert_eq!(board.touch(minji, "phone", PresenceState::Unavailable, start), Told::All);
-        assert_eq!(board.touch(minji, "desk", PresenceState::Online, start), Told::All);
-        assert_eq!(board.touch(minji, "phone", PresenceState::Unavailable, start), Told::Nobody);
+        assert_eq!(
+            board.touch(minji, "phone", PresenceState::Unavailable, start),
+            Told::All
+        );
+        assert_eq!(
+            board.touch(minji, "desk", PresenceState::Online, start),
+            Told::All
+        );
+        assert_eq!(
+            board.touch(minji, "phone", PresenceState::Unavailable, start),
+            Told::Nobody
+        );
         let later = start + Duration::from_secs(60);
         board.touch(minji, "phone", PresenceState::Unavailable, later);
         let later = later + Duration::from_secs(30);

@@ -72,7 +72,11 @@ impl Chat {
             for room in rooms.into_iter().filter(|room| room.position > room.indexed) {
                 events += self.index_room(room, now).await?;
             }
-            *self.0.search_sweep.lock() = if is_end { String::new() } else { last.unwrap_or_default() };
+            *self.0.search_sweep.lock() = if is_end {
+                String::new()
+            } else {
+                last.unwrap_or_default()
+            };
             if is_end {
                 return Ok(has_more);
             }
@@ -92,8 +96,7 @@ impl Chat {
             let room_id = room.room_id.clone();
             let (events, last) = self
                 .read(async move |tx: &mut Tx<'_>| {
-                    let events =
-                        store::events::forward(tx, &room_id, indexed, i64::MAX, EVENTS_MAX).await?;
+                    let events = store::events::forward(tx, &room_id, indexed, i64::MAX, EVENTS_MAX).await?;
                     let last = store::search::last_block(tx, &room_id, indexed).await?;
                     Ok((events, last))
                 })
