@@ -32,6 +32,9 @@ impl Services {
     pub(crate) fn new(context: Context, settings: &Settings) -> Result<Self> {
         let identity = Identity::new(context.clone(), identity_settings(settings)?);
         let chat = Chat::new(context.clone(), identity.clone());
+        if !settings.has_presence() {
+            chat.turn_presence_off();
+        }
         let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
         let continuity = Continuity::new(context.clone(), engine(&context)?);
         Ok(Self {

@@ -99,6 +99,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "HAECHI_NO_DETECTOR")]
     no_detector: bool,
 
+    /// Tell nobody who is online: presence costs work whenever people come and go
+    #[arg(long, env = "HAECHI_NO_PRESENCE")]
+    no_presence: bool,
+
     /// Apply missing migrations before serving; an embedded store is always migrated
     #[arg(long, env = "HAECHI_MIGRATE")]
     migrate: bool,
@@ -166,6 +170,7 @@ impl Settings {
             cluster: self.cluster.or(other.cluster),
             node_url: self.node_url.or(other.node_url),
             no_detector: self.no_detector || other.no_detector,
+            no_presence: self.no_presence || other.no_presence,
             migrate: self.migrate || other.migrate,
             log: self.log.or(other.log),
             log_json: self.log_json || other.log_json,
@@ -271,6 +276,11 @@ impl Settings {
     /// Whether this node votes on a silent site.
     pub(crate) const fn has_detector(&self) -> bool {
         !self.no_detector
+    }
+
+    /// Whether people are told who is online.
+    pub(crate) const fn has_presence(&self) -> bool {
+        !self.no_presence
     }
 
     /// Whether missing migrations are applied at the start.

@@ -32,6 +32,7 @@ impl Settings {
             ("no-rate-limits", self.no_rate_limits),
             ("behind-proxy", self.behind_proxy),
             ("no-detector", self.no_detector),
+            ("no-presence", self.no_presence),
         ] {
             add(name, is_set.then(|| "true".to_owned()));
         }

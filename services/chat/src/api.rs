@@ -2,10 +2,11 @@
 
 mod account;
 mod account_data;
+mod aliases;
 mod backups;
 mod dehydrated;
+mod delayed;
 mod devices;
-mod aliases;
 mod direct;
 mod directory;
 mod discovery;
@@ -18,17 +19,22 @@ mod login;
 mod media;
 mod membership;
 mod messages;
+mod presence;
 mod profile;
 mod receipts;
 mod registration;
+mod relations;
 mod reports;
 mod rooms;
 mod ruma;
+mod search;
 mod send;
 mod spaces;
 mod staff;
 mod state;
 mod sync;
+mod tags;
+mod timestamp;
 mod to_device;
 mod uia;
 
@@ -88,6 +94,12 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         filters::routes(),
         receipts::routes(),
         account_data::routes(),
+        delayed::routes(),
+        presence::routes(),
+        relations::routes(),
+        search::routes(),
+        tags::routes(),
+        timestamp::routes(),
         media::routes(),
         keys::routes(),
         backups::routes(),

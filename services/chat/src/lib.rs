@@ -30,7 +30,7 @@ impl Service for Chat {
     }
 
     fn jobs(&self) -> Vec<JobHandler> {
-        vec![self.forget_job()]
+        vec![self.forget_job(), ops::delayed::job(self), ops::search_job(self)]
     }
 
     fn slow_routes(&self) -> Vec<&'static str> {
@@ -63,6 +63,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             number: 3,
             name: "directory",
             sql: include_str!("../migrations/0003_directory.sql"),
+        },
+        Migration {
+            number: 4,
+            name: "relation",
+            sql: include_str!("../migrations/0004_relation.sql"),
         },
     ],
 };

@@ -6,13 +6,17 @@ mod content;
 mod create_room;
 mod error;
 mod event;
+mod fields;
 mod filter;
+mod grams;
 mod ids;
+mod ignored;
 mod keys;
 pub mod limits;
 mod listing;
 mod power_levels;
 mod redaction;
+mod relation;
 mod report;
 mod room;
 mod room_version;
@@ -26,7 +30,9 @@ pub(crate) use content::{Content, Mentions};
 pub(crate) use create_room::{InitialState, NewRoom, Preset, drafts_of_new_room, membership};
 pub use error::ChatError;
 pub(crate) use event::{Draft, Event, Reader, notifies, raw_json};
+pub(crate) use fields::Fields;
 pub(crate) use filter::{EventFilter, SyncFilter};
+pub(crate) use grams::{Block, SearchKey, SearchTerms, searched_text};
 pub(crate) use ids::{
     PEOPLE, STREAMS, Stream, event_id_of_message, event_id_of_transaction, member_key, new_event_id,
     new_room_id, pair_key, person_of, request_id, stream_of, user_id,
@@ -42,5 +48,7 @@ pub(crate) use report::{Report, ReportId, Reported, Resolved};
 pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use space::{Child, Walk};
+pub(crate) use ignored::{IGNORED_USER_LIST, Ignored};
+pub(crate) use relation::{Relation, THREAD};
 pub(crate) use token::{Place, SyncToken};
 pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

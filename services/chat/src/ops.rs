@@ -4,32 +4,41 @@
 mod account_data;
 mod aliases;
 mod batch;
+mod bundle;
 mod cards;
 mod closing;
 mod create_room;
+pub(crate) mod delayed;
 mod direct;
 mod directory;
 mod filters;
 mod friends;
 mod hub;
-mod keys;
 mod joining;
+mod keys;
 mod media;
 mod membership;
 mod messages;
 mod people;
 mod post_message;
+mod presence;
 mod profile;
+mod profile_fields;
 mod pulse;
 mod rates;
 mod read_room;
 mod receipts;
+mod relations;
 mod reports;
+mod search;
 mod send;
 mod spaces;
 pub(crate) mod stream;
 mod sync;
+mod tags;
+mod timestamp;
 mod typing;
+mod unread;
 mod upgrade;
 
 use std::sync::Arc;
@@ -39,6 +48,7 @@ use haechi_base::{Actor, PersonId, Time};
 use haechi_identity::{Identity, Session};
 use haechi_service::Context;
 use haechi_store::{Store, Tx};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 #[cfg(test)]
@@ -48,6 +58,7 @@ use crate::model::{ChatError, person_of, user_id};
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
 pub(crate) use directory::ListingPage;
+pub(crate) use delayed::DelayedAction;
 pub(crate) use friends::Friend;
 pub(crate) use keys::{
     BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
@@ -56,8 +67,11 @@ pub(crate) use keys::{
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
+pub(crate) use presence::PresenceState;
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
+pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
+pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use hub::Hub;
@@ -82,6 +96,9 @@ struct Inner {
     media: Arc<Semaphore>,
     /// How often people do what troubles others.
     rates: Rates,
+    presence: presence::PresenceRoom,
+    /// Up to which room the index of the search was looked after.
+    search_sweep: Mutex<String>,
 }
 
 impl Chat {
@@ -106,6 +123,8 @@ impl Chat {
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             rates: Rates::default(),
+            presence: presence::PresenceRoom::new(),
+            search_sweep: Mutex::default(),
             typing: Typing::new(context.now()),
             context,
             identity,
@@ -114,6 +133,7 @@ impl Chat {
             streams,
             people,
         }));
+        chat.listen_for_presence();
         chat.listen_for_typing();
         chat.listen_for_ended_sessions();
         chat

@@ -2,6 +2,7 @@
 
 pub(crate) mod account_data;
 pub(crate) mod aliases;
+pub(crate) mod delayed;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod friends;
@@ -9,8 +10,11 @@ pub(crate) mod keys;
 pub(crate) mod listing;
 pub(crate) mod media;
 pub(crate) mod memberships;
+pub(crate) mod profile_fields;
 pub(crate) mod receipts;
+pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod rooms;
+pub(crate) mod search;
 pub(crate) mod state;
 pub(crate) mod streams;

@@ -2,18 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod abuse;
-mod backups;
 mod aliases;
+mod backups;
 mod content;
 mod cross_signing;
 mod crypto;
 mod dehydrated;
+mod delayed;
 mod device_lists;
 mod devices;
 mod direct;
-mod keys;
 mod directory;
 mod joining;
+mod kept;
+mod keys;
 mod logins;
 mod media;
 mod membership;
@@ -22,12 +24,16 @@ mod names;
 mod nodes;
 mod posted;
 mod power;
+mod presence;
 mod profile;
+mod relations;
 mod reports;
 mod retried;
+mod search;
 mod spaces;
 mod state;
 mod sync;
+mod threads;
 mod to_device;
 mod upgrades;
 

@@ -18,12 +18,34 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ),
     (
         "messages",
-        &["chat_event", "chat_unplaced", "chat_stream", "chat_activity"],
+        &[
+            "chat_event",
+            "chat_unplaced",
+            "chat_stream",
+            "chat_activity",
+            "chat_relation",
+            "chat_edit",
+            "chat_thread",
+            "chat_delayed",
+        ],
     ),
-    ("what was read", &["chat_read", "chat_receipt", "chat_mention"]),
+    (
+        "what was read",
+        &["chat_read", "chat_receipt", "chat_mention", "chat_thread_member"],
+    ),
+    (
+        "the index of the search",
+        &["chat_search_room", "chat_search_block", "chat_search_stale"],
+    ),
     (
         "profiles and friends",
-        &["chat_profile", "chat_friend", "chat_account_data", "chat_filter"],
+        &[
+            "chat_profile",
+            "chat_profile_field",
+            "chat_friend",
+            "chat_account_data",
+            "chat_filter",
+        ],
     ),
     (
         "photos and files",

@@ -1,7 +1,7 @@
 //! What people keep for themselves (client-server API, "Client config").
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{delete, get};
 use axum::{Json, Router};
 use haechi_base::Actor;
 use http::StatusCode;
@@ -14,11 +14,18 @@ use super::ruma::{Body, Path, Who};
 use super::send::content_of;
 use crate::Chat;
 use crate::model::limits::NAME_BYTES_MAX;
-use crate::model::raw_json;
+use crate::model::{Content, raw_json};
 use crate::ops::AccountData;
 
 pub(super) fn routes() -> Router<Chat> {
-    ["v3", "r0"].into_iter().fold(Router::new(), |router, version| {
+    let unstable = "/_matrix/client/unstable/org.matrix.msc3391/user/{user_id}";
+    let router = Router::new()
+        .route(&format!("{unstable}/account_data/{{event_type}}"), delete(forget))
+        .route(
+            &format!("{unstable}/rooms/{{room_id}}/account_data/{{event_type}}"),
+            delete(forget_of_room),
+        );
+    ["v3", "r0"].into_iter().fold(router, |router, version| {
         let user = format!("/_matrix/client/{version}/user/{{user_id}}");
         router
             .route(
@@ -81,6 +88,22 @@ async fn keep_of_room(
     put(&chat, &actor, &user, room_id, kind, &body).await
 }
 
+async fn forget(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((user, kind)): Path<(String, String)>,
+) -> Result<Json<Value>, MatrixError> {
+    put_content(&chat, &actor, &user, String::new(), kind, Content::nothing()).await
+}
+
+async fn forget_of_room(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((user, room_id, kind)): Path<(String, String, String)>,
+) -> Result<Json<Value>, MatrixError> {
+    put_content(&chat, &actor, &user, room_id, kind, Content::nothing()).await
+}
+
 async fn put(
     chat: &Chat,
     actor: &Actor,
@@ -88,6 +111,18 @@ async fn put(
     room_id: String,
     kind: String,
     body: &[u8],
+) -> Result<Json<Value>, MatrixError> {
+    refuse_another(chat, actor, user)?;
+    put_content(chat, actor, user, room_id, kind, content_of(body)?).await
+}
+
+async fn put_content(
+    chat: &Chat,
+    actor: &Actor,
+    user: &str,
+    room_id: String,
+    kind: String,
+    content: Content,
 ) -> Result<Json<Value>, MatrixError> {
     refuse_another(chat, actor, user)?;
     if matches!(kind.as_str(), "m.fully_read" | "m.push_rules") {
@@ -98,7 +133,6 @@ async fn put(
             message,
         ));
     }
-    let content = content_of(body)?;
     let entry = AccountData {
         person: actor.person,
         room_id,

@@ -22,7 +22,17 @@ async fn versions() -> Json<Value> {
         "versions": [
             "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
         ],
-        "unstable_features": {},
+        "unstable_features": {
+            "org.matrix.msc3391": true,
+            "org.matrix.msc3440.stable": true,
+            "org.matrix.msc3771": true,
+            "org.matrix.msc3773": true,
+            "org.matrix.msc3856": true,
+            "org.matrix.msc3981": true,
+            "org.matrix.msc4140": true,
+            "uk.tcpip.msc4133": true,
+            "uk.tcpip.msc4133.stable": true,
+        },
     }))
 }
 
@@ -39,6 +49,7 @@ async fn capabilities(_: Who) -> Json<Value> {
             "m.change_password": { "enabled": false },
             "m.set_displayname": { "enabled": true },
             "m.set_avatar_url": { "enabled": true },
+            "m.profile_fields": { "enabled": true },
             "m.3pid_changes": { "enabled": false },
             "m.get_login_token": { "enabled": true },
         },

@@ -56,6 +56,11 @@ impl From<ChatError> for Problem {
             | ChatError::BadJson(_)
             | ChatError::BadAlias(_)
             | ChatError::MediumNotSupported(_)
+            | ChatError::DelayTooLong
+            | ChatError::DuplicateAnnotation
+            | ChatError::KeyTooLarge
+            | ChatError::ProfileTooLarge
+            | ChatError::TooManyDelayed
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_)

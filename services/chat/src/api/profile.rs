@@ -20,24 +20,34 @@ pub(super) fn routes() -> Router<Chat> {
     let router = Router::new();
     let router = endpoint::<get_profile::v3::Request, _, _>(router, profile);
     let router = endpoint::<search_users::v3::Request, _, _>(router, search);
-    ["v3", "r0"].into_iter().fold(router, |router, version| {
-        let path = format!("/_matrix/client/{version}/profile/{{user_id}}/{{field}}");
-        router.route(&path, get(field).put(set_field))
-    })
+    ["v3", "r0"]
+        .into_iter()
+        .fold(router, |router, version| {
+            let path = format!("/_matrix/client/{version}/profile/{{user_id}}/{{field}}");
+            router.route(&path, get(field).put(set_field).delete(remove_field))
+        })
+        .route(
+            "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}/{field}",
+            get(field).put(set_field).delete(remove_field),
+        )
 }
 
-fn told(profile: &Profile) -> Map<String, Value> {
-    profile.member_content()
+/// All that a profile tells.
+async fn told(chat: &Chat, profile: &Profile) -> Result<Map<String, Value>, MatrixError> {
+    let mut told = profile.member_content();
+    told.extend(chat.profile_fields(profile.person).await?);
+    Ok(told)
 }
 
 async fn profile(State(chat): State<Chat>, Anyone(request): Anyone<get_profile::v3::Request>) -> Answer {
     let person = chat.person(request.user_id.as_str())?;
-    Ok(Json(told(&chat.profile(person).await?).into()))
+    let profile = chat.profile(person).await?;
+    Ok(Json(told(&chat, &profile).await?.into()))
 }
 
 async fn field(State(chat): State<Chat>, Path((user, field)): Path<(String, String)>) -> Answer {
     let profile = chat.profile(chat.person(&user)?).await?;
-    let mut told = told(&profile);
+    let mut told = told(&chat, &profile).await?;
     told.retain(|name, _| *name == field);
     if told.is_empty() {
         return Err(MatrixError::not_found("the profile has no such field"));
@@ -55,22 +65,44 @@ async fn set_field(
         return Err(MatrixError::forbidden("you can change your own profile only"));
     }
     let fields: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| of_json(&error))?;
-    let value = match fields.get(&field) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Null) | None => None,
-        Some(_) => return Err(MatrixError::bad_json(format!("{field} is a text"))),
+    let text = || match fields.get(&field) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Null) | None => Ok(None),
+        Some(_) => Err(MatrixError::bad_json(format!("{field} is a text"))),
     };
     match field.as_str() {
         "displayname" => {
-            let name = value.ok_or_else(|| MatrixError::bad_json("send a displayname"))?;
+            let name = text()?.ok_or_else(|| MatrixError::bad_json("send a displayname"))?;
             chat.set_display_name(&actor, &name).await?;
         }
-        "avatar_url" => chat.set_picture(&actor, value).await?,
+        "avatar_url" => chat.set_picture(&actor, text()?).await?,
         _ => {
+            let value = fields.get(&field).cloned().ok_or_else(|| {
+                let message = format!("the body has no field {field:?}");
+                MatrixError::new(http::StatusCode::BAD_REQUEST, "M_MISSING_PARAM", message)
+            })?;
+            chat.set_profile_field(actor.person, field, Some(value)).await?;
+        }
+    }
+    Ok(Json(json!({})))
+}
+
+async fn remove_field(
+    State(chat): State<Chat>,
+    Who(actor): Who,
+    Path((user, field)): Path<(String, String)>,
+) -> Answer {
+    if chat.person(&user)? != actor.person {
+        return Err(MatrixError::forbidden("you can change your own profile only"));
+    }
+    match field.as_str() {
+        "displayname" => {
             return Err(MatrixError::invalid_parameter(
-                "a profile has a displayname and an avatar_url",
+                "everybody has a name; set another one",
             ));
         }
+        "avatar_url" => chat.set_picture(&actor, None).await?,
+        _ => chat.set_profile_field(actor.person, field, None).await?,
     }
     Ok(Json(json!({})))
 }

@@ -1,14 +1,16 @@
 //! Sending messages and taking them back (client-server API, "Sending events to a room").
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 use axum::{Json, Router};
 use ruma::api::client::redact::redact_event;
 use serde::Serialize;
 
+use super::delayed::{self, Delay};
 use super::endpoint;
 use super::error::MatrixError;
-use super::ruma::{Body, Path, Signed, Who};
+use super::ruma::{Body, Path, Query, Signed, Who};
 use crate::Chat;
 use crate::model::Content;
 
@@ -60,9 +62,13 @@ async fn send(
     State(chat): State<Chat>,
     Who(actor): Who,
     Path((room_id, kind, transaction_id)): Path<(String, String, String)>,
+    Query(delay): Query<Delay>,
     Body(body): Body,
-) -> Answer {
+) -> Result<Response, MatrixError> {
     let content = content_of(&body)?;
+    if let Some(delay_ms) = delay.delay_ms {
+        return delayed::message(&chat, &actor, (room_id, kind, transaction_id), content, delay_ms).await;
+    }
     if kind == "m.room.redaction" {
         let target = content
             .read::<Redaction>()
@@ -70,12 +76,12 @@ async fn send(
         let sent = chat
             .redact(&actor, room_id, target.redacts, &transaction_id, target.reason)
             .await?;
-        return Ok(Sent::json(sent));
+        return Ok(Sent::json(sent).into_response());
     }
     let event_id = chat
         .send_message(&actor, room_id, kind, &transaction_id, content)
         .await?;
-    Ok(Sent::json(event_id))
+    Ok(Sent::json(event_id).into_response())
 }
 
 #[derive(serde::Deserialize)]

@@ -1,12 +1,14 @@
 //! The state of rooms (client-server API, "Getting events for a room" and "State events").
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use haechi_base::Actor;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::delayed::{self, Delay};
 use super::error::MatrixError;
 use super::ruma::{Body, Path, Query, Who};
 use super::send::{Sent, content_of};
@@ -90,23 +92,34 @@ async fn set(
     State(chat): State<Chat>,
     Who(actor): Who,
     Path((room_id, kind, state_key)): Path<(String, String, String)>,
+    Query(delay): Query<Delay>,
     Body(body): Body,
-) -> Result<Json<Sent>, MatrixError> {
-    let content = content_of(&body)?;
-    Ok(Sent::json(
-        chat.set_state(&actor, room_id, &kind, &state_key, content)
-            .await?,
-    ))
+) -> Result<Response, MatrixError> {
+    put(&chat, &actor, (room_id, kind, state_key), &delay, &body).await
 }
 
 async fn set_without_key(
     State(chat): State<Chat>,
     Who(actor): Who,
     Path((room_id, kind)): Path<(String, String)>,
+    Query(delay): Query<Delay>,
     Body(body): Body,
-) -> Result<Json<Sent>, MatrixError> {
-    let content = content_of(&body)?;
-    Ok(Sent::json(
-        chat.set_state(&actor, room_id, &kind, "", content).await?,
-    ))
+) -> Result<Response, MatrixError> {
+    put(&chat, &actor, (room_id, kind, String::new()), &delay, &body).await
+}
+
+async fn put(
+    chat: &Chat,
+    actor: &Actor,
+    key: (String, String, String),
+    delay: &Delay,
+    body: &[u8],
+) -> Result<Response, MatrixError> {
+    let content = content_of(body)?;
+    if let Some(delay_ms) = delay.delay_ms {
+        return delayed::state(chat, actor, key, content, delay_ms).await;
+    }
+    let (room_id, kind, state_key) = key;
+    let set = chat.set_state(actor, room_id, &kind, &state_key, content).await?;
+    Ok(Sent::json(set).into_response())
 }

@@ -6,6 +6,7 @@ use ruma::api::client::sync::sync_events;
 
 use super::endpoint;
 use super::error::MatrixError;
+use super::presence::state_of;
 use super::ruma::Signed;
 use crate::Chat;
 use crate::model::SyncFilter;
@@ -36,5 +37,6 @@ async fn sync(
         state_after: request.use_state_after,
         filter,
     };
+    chat.note_presence(&actor, state_of(&request.set_presence)?);
     Ok(Json(chat.sync(&actor, wish).await?))
 }

@@ -44,6 +44,11 @@ impl Content {
         Self(text)
     }
 
+    /// What stands for an entry of account data that was deleted.
+    pub(crate) const fn nothing() -> Self {
+        Self(String::new())
+    }
+
     /// The JSON text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -6,7 +6,9 @@ use haechi_store::StoreError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::limits::UPLOADS_BYTES_MAX;
+use super::limits::{
+    DELAY_MAX, DELAYED_MAX, PROFILE_BYTES_MAX, PROFILE_FIELD_NAME_BYTES_MAX, UPLOADS_BYTES_MAX,
+};
 
 /// Why chat refused. The text is shown to the person who asked.
 // Told by one node to another, so every variant can be written and read back.
@@ -24,6 +26,21 @@ pub enum ChatError {
     /// A body is JSON but not what was expected.
     #[error("{0}")]
     BadJson(String),
+    /// An event is to wait longer than it may.
+    #[error("an event waits {} ms at the most", DELAY_MAX.as_millis())]
+    DelayTooLong,
+    /// A person has as many events waiting as they may.
+    #[error("at most {DELAYED_MAX} events of one person wait to be sent")]
+    TooManyDelayed,
+    /// The sender has reacted so already.
+    #[error("you have reacted to this event like that already")]
+    DuplicateAnnotation,
+    /// The name of a profile's field is too long.
+    #[error("the name of a field has at most {PROFILE_FIELD_NAME_BYTES_MAX} bytes")]
+    KeyTooLarge,
+    /// A profile would become too large.
+    #[error("a profile has at most {PROFILE_BYTES_MAX} bytes")]
+    ProfileTooLarge,
     /// Something is larger than it may be.
     #[error("{0}")]
     TooLarge(String),

@@ -4,7 +4,7 @@ use haechi_base::{PersonId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ChatError, Content, ids::user_id, limits::NAME_BYTES_MAX};
+use super::{ChatError, Content, ids::user_id, limits::NAME_BYTES_MAX, relation::counts_in_room};
 
 /// An event that wants to be put into a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +45,9 @@ impl Draft {
         }
     }
 
-    /// Whether the message counts as unread for the others: what the default push rules notify of.
-    pub(crate) fn notifies(&self) -> bool {
-        notifies(&self.kind, self.state_key.as_deref())
+    /// Whether the message counts as unread in the room for the others: what the default push rules notify of.
+    pub(crate) fn counts(&self) -> bool {
+        counts_in_room(&self.kind, self.state_key.as_deref(), self.content.as_str())
     }
 
     /// Refuses names that the specification or the store cannot take.
@@ -106,6 +106,9 @@ pub(crate) struct Event {
     pub(crate) replaces: Option<String>,
     pub(crate) previous_content: Option<String>,
     pub(crate) sent_as: Option<String>,
+    /// What is told of the events that relate to this one, as JSON: empty until it was looked up, `None` when there
+    /// is nothing to look up.
+    pub(crate) related: Option<String>,
 }
 
 /// Who reads an event: the answer tells their device which of its own messages this is.
@@ -118,6 +121,11 @@ pub(crate) struct Reader<'r> {
 }
 
 impl Event {
+    /// Whether the message counts as unread in the room for the others.
+    pub(crate) fn counts(&self) -> bool {
+        counts_in_room(&self.kind, self.state_key.as_deref(), &self.content)
+    }
+
     /// The event in the form clients read (client-server API, "Room event format"), with the room's id or, in a
     /// sync, without it.
     pub(crate) fn for_client(&self, reader: Reader<'_>, with_room_id: bool) -> Box<RawValue> {
@@ -167,6 +175,10 @@ impl Event {
         if let Some(because) = &self.redacted_because {
             text.push_str(",\"redacted_because\":");
             text.push_str(because);
+        }
+        if let Some(related) = self.related.as_deref().filter(|related| !related.is_empty()) {
+            text.push_str(",\"m.relations\":");
+            text.push_str(related);
         }
         text.push('}');
     }

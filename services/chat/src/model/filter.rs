@@ -3,9 +3,9 @@
 use ruma::api::client::filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, UrlFilter};
 use serde::Deserialize;
 
-use super::Event;
 use super::ids::user_id;
 use super::limits::{PAGE_EVENTS_MAX, TIMELINE_EVENTS_DEFAULT};
+use super::{Event, Fields};
 
 /// What a sync is to hold.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,25 @@ impl SyncFilter {
     /// For what the person keeps about a room.
     pub(crate) const fn room_account_data(&self) -> EventFilter<'_> {
         EventFilter(&self.0.room.account_data)
+    }
+
+    /// Which parts of events are wanted, when not all are.
+    pub(crate) fn fields(&self) -> Option<Fields> {
+        self.0.event_fields.as_ref().map(Fields::read)
+    }
+
+    /// Whether unread messages are counted for each thread apart.
+    pub(crate) const fn counts_threads(&self) -> bool {
+        self.0.room.timeline.unread_thread_notifications
+    }
+
+    /// Whether the presence of this person is wanted.
+    pub(crate) fn wants_presence_of(&self, user: &str) -> bool {
+        let filter = &self.0.presence;
+        let senders = filter.senders.as_ref();
+        matches_types("m.presence", filter.types.as_deref(), &filter.not_types)
+            && senders.is_none_or(|senders| senders.iter().any(|wanted| wanted == user))
+            && !filter.not_senders.iter().any(|unwanted| unwanted == user)
     }
 
     /// Whether global account data of this type is wanted.

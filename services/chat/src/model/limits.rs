@@ -42,6 +42,78 @@ pub const TYPING_MAX: Duration = Duration::from_secs(30);
 /// Largest entry of account data or largest filter, in bytes.
 pub const ACCOUNT_DATA_BYTES_MAX: usize = 65_536;
 
+/// People whom one person ignores; who stands further down the list is heard.
+pub const IGNORED_MAX: usize = 1_000;
+
+/// Longest key of a reaction, in bytes.
+pub const REACTION_BYTES_MAX: usize = 512;
+
+/// Events on a page of relations or threads when no number is named.
+pub const RELATIONS_DEFAULT: u32 = 20;
+
+/// How far relations of relations are followed (client-server API, "Relationships API").
+pub const RELATIONS_DEPTH: u32 = 3;
+
+/// Relations that are followed for one page.
+pub const RELATIONS_FOLLOWED_MAX: u32 = 1_000;
+
+/// References to the events of a page that are told with them.
+pub const REFERENCES_TOLD_MAX: u32 = 1_000;
+
+/// Threads of a room whose unread messages are counted: those with the latest messages.
+pub const THREADS_COUNTED_MAX: u32 = 100;
+
+/// Unread messages that are looked through, where those of ignored people or of threads are counted apart.
+pub const UNREAD_LOOKED_AT_MAX: u32 = 1_000;
+
+/// Letters of a message that a search finds, from its beginning.
+pub const SEARCHED_LETTERS_MAX: usize = 4_096;
+
+/// Longest text to search for, in bytes.
+pub const SEARCH_TERM_BYTES_MAX: usize = 255;
+
+/// Rooms that one search looks through: those of the most recent memberships.
+pub const SEARCH_ROOMS_MAX: usize = 5_000;
+
+/// Runs of messages that one search takes a look at, for each 256 rooms.
+pub const SEARCH_BLOCKS_MAX: u32 = 10_000;
+
+/// Messages that one search reads to see whether they are meant.
+pub const SEARCH_ROWS_MAX: usize = 20_000;
+
+/// Messages not indexed yet that one search reads, for each 256 rooms.
+pub const SEARCH_TAIL_ROWS_MAX: u32 = 5_000;
+
+/// Messages that one search finds at the most, on all its pages.
+pub const SEARCH_HITS_MAX: usize = 1_000;
+
+/// Results on one page of a search.
+pub const SEARCH_PAGE_MAX: usize = 50;
+
+/// Results on one page of a search when no number is named.
+pub const SEARCH_PAGE_DEFAULT: usize = 10;
+
+/// Events shown on either side of a result.
+pub const SEARCH_CONTEXT_MAX: u32 = 20;
+
+/// Longest name of a profile's field, in bytes (client-server API, "Profiles").
+pub const PROFILE_FIELD_NAME_BYTES_MAX: usize = 255;
+
+/// Largest profile, in bytes of JSON (client-server API, "Profiles").
+pub const PROFILE_BYTES_MAX: usize = 65_536;
+
+/// Tags that a person puts on one room.
+pub const TAGS_MAX: usize = 100;
+
+/// Longest that an event waits to be sent (MSC4140).
+pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Events of one person that wait to be sent.
+pub const DELAYED_MAX: u32 = 100;
+
+/// Longest status that is shown with somebody's presence, in bytes.
+pub const STATUS_BYTES_MAX: usize = 1_024;
+
 /// Friends on a list.
 pub const FRIENDS_MAX: usize = 10_000;
 

@@ -82,6 +82,7 @@ impl Chat {
             .await?;
         found
             .map(|entry| entry.content)
+            .filter(|content| !content.is_empty())
             .ok_or_else(|| ChatError::not_found("there is no account data of this type"))
     }
 }

@@ -4,6 +4,7 @@
 mod found;
 mod judge;
 mod needs;
+mod relate;
 mod writes;
 
 use std::sync::Arc;

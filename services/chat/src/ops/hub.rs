@@ -146,6 +146,34 @@ impl Hub {
         state.wake(person);
     }
 
+    /// Whether anybody but this person syncs here.
+    pub(crate) fn has_others(&self, person: PersonId) -> bool {
+        let state = self.state.lock();
+        state.people.len() > usize::from(state.people.contains_key(&person))
+    }
+
+    /// Who syncs here of those in these rooms, each once; rooms where more than `most` do are left out.
+    pub(crate) fn listeners<'r>(
+        &self,
+        room_ids: impl Iterator<Item = &'r str>,
+        most: usize,
+    ) -> Vec<PersonId> {
+        let state = self.state.lock();
+        let rooms = room_ids.filter_map(|room_id| state.rooms.get(room_id));
+        let people: HashSet<PersonId> = rooms
+            .filter(|room| room.len() <= most)
+            .flatten()
+            .copied()
+            .collect();
+        people.into_iter().collect()
+    }
+
+    /// There is news for these people.
+    pub(crate) fn wake_people(&self, people: &[PersonId]) {
+        let state = self.state.lock();
+        people.iter().for_each(|person| state.wake(*person));
+    }
+
     /// Something happened in these rooms.
     pub(crate) fn wake_rooms<'r>(&self, room_ids: impl Iterator<Item = &'r str>) {
         let state = self.state.lock();

@@ -46,12 +46,12 @@ pub(crate) struct Surroundings {
 }
 
 /// What is looked for in a room: after `low`, up to `high`.
-struct Range<'r> {
-    room_id: &'r str,
-    low: i64,
-    high: i64,
-    is_forward: bool,
-    limit: u32,
+pub(super) struct Range<'r> {
+    pub(super) room_id: &'r str,
+    pub(super) low: i64,
+    pub(super) high: i64,
+    pub(super) is_forward: bool,
+    pub(super) limit: u32,
 }
 
 impl Chat {
@@ -69,7 +69,7 @@ impl Chat {
                 .transpose()
         };
         let (from, to) = (place(&wish.from)?, place(&wish.to)?);
-        let server_name = self.server_name().to_owned();
+        let (chat, server_name) = (self.clone(), self.server_name().to_owned());
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &wish.room_id).await?;
             let now = store::streams::positions(tx, 0).await?.position(stream);
@@ -96,7 +96,8 @@ impl Chat {
                 }
             };
             let filter = EventFilter(&wish.filter);
-            let (events, end) = collect(tx, &range, &view, filter, &server_name).await?;
+            let (mut events, end) = collect(tx, &range, &view, filter, &server_name).await?;
+            chat.bundle(tx, person, &view, &mut events).await?;
             let members = if filter.lazy_loads_members() {
                 speakers(tx, &wish.room_id, &events, &server_name).await?
             } else {
@@ -125,7 +126,7 @@ impl Chat {
         filter: RoomEventFilter,
     ) -> Result<Surroundings, ChatError> {
         let event = self.event(person, room_id.clone(), event_id).await?;
-        let server_name = self.server_name().to_owned();
+        let (chat, server_name) = (self.clone(), self.server_name().to_owned());
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await?;
             let now = store::streams::positions(tx, 0)
@@ -141,7 +142,7 @@ impl Chat {
                 is_forward: false,
                 limit: half,
             };
-            let (before, start) = collect(tx, &older, &view, filter, &server_name).await?;
+            let (mut before, start) = collect(tx, &older, &view, filter, &server_name).await?;
             let newer = Range {
                 room_id: &room_id,
                 low: event.position,
@@ -149,7 +150,9 @@ impl Chat {
                 is_forward: true,
                 limit: half,
             };
-            let (after, end) = collect(tx, &newer, &view, filter, &server_name).await?;
+            let (mut after, end) = collect(tx, &newer, &view, filter, &server_name).await?;
+            chat.bundle(tx, person, &view, &mut before).await?;
+            chat.bundle(tx, person, &view, &mut after).await?;
             let mut state =
                 store::state::of_room(tx, &room_id, 0, newest, !filter.lazy_loads_members()).await?;
             if filter.lazy_loads_members() {
@@ -171,7 +174,7 @@ impl Chat {
 
 /// Reads rows until the page is full, the range is at its end, or too many rows were looked at. Returns the
 /// events and where to go on, if there is more.
-async fn collect(
+pub(super) async fn collect(
     tx: &mut Tx<'_>,
     range: &Range<'_>,
     view: &View,

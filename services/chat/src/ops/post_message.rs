@@ -60,6 +60,7 @@ impl Chat {
             replaces: None,
             previous_content: None,
             sent_as: None,
+            related: None,
         };
         let stream = stream_of(room_id);
         store::events::insert_unplaced(tx, &event, stream).await?;

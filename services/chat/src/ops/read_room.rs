@@ -4,16 +4,20 @@ use haechi_base::PersonId;
 use haechi_store::Tx;
 
 use crate::model::limits::MEMBERS_STEPS_MAX;
-use crate::model::{ChatError, Event, HistoryVisibility, Member, Membership, Place, Reader, stream_of};
+use crate::model::{
+    ChatError, Event, HistoryVisibility, IGNORED_USER_LIST, Ignored, Member, Membership, Place, Reader, stream_of,
+};
 use crate::store;
 use crate::store::memberships::FoundMember;
 
 use super::Chat;
 
 /// How far into a room somebody may look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct View {
     member: Member,
+    /// Whose messages are kept from them, by their own wish.
+    ignored: Ignored,
     /// The last position they may read: where they left, or no end.
     pub(super) until: i64,
     /// The last position of their own stay; beyond it they read what everybody may.
@@ -44,18 +48,26 @@ impl View {
         };
         Ok(Self {
             member: found.member,
+            ignored: Ignored::default(),
             until,
             stayed_until: until,
         })
     }
 
     /// The view of somebody who is not in a room that everybody may read, with what they saw while they were.
-    fn of_world(stay: Option<Self>) -> Self {
+    fn of_world(stay: Option<&Self>) -> Self {
         Self {
             member: stay.map_or(STRANGER, |stay| stay.member),
+            ignored: Ignored::default(),
             until: i64::MAX,
             stayed_until: stay.map_or(0, |stay| stay.until),
         }
+    }
+
+    /// The same, without what these people say.
+    pub(super) fn ignoring(mut self, ignored: &Ignored) -> Self {
+        self.ignored = ignored.clone();
+        self
     }
 
     /// Whether the event may be read: by the visibility the room had when it was said.
@@ -67,7 +79,8 @@ impl View {
             _ => true,
         };
         let in_stay = by_visibility && event.position <= self.stayed_until;
-        in_stay || (event.visible_to == "world_readable" && event.position <= self.until)
+        let by_world = event.visible_to == "world_readable" && event.position <= self.until;
+        (in_stay || by_world) && !self.ignored.hides(event)
     }
 }
 
@@ -97,18 +110,24 @@ async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec
 
 /// The view of a person, from the store. Who is not in a room reads it all the same when everybody may.
 pub(super) async fn view(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<View, ChatError> {
+    let ignored = ignored_by(tx, person).await?;
     let stay = View::of(store::memberships::find_one(tx, person, room_id).await?.as_ref());
-    if stay.as_ref().is_ok_and(|view| view.until == i64::MAX) {
-        return stay;
-    }
-    let found = store::rooms::find(tx, &[room_id]).await?.pop();
-    let is_open = found.is_some_and(|room| {
-        room.rules.history_visibility == HistoryVisibility::WorldReadable && !room.rules.is_shut
-    });
-    if is_open {
-        return Ok(View::of_world(stay.ok()));
-    }
-    stay
+    let view = if stay.as_ref().is_ok_and(|view| view.until == i64::MAX) {
+        stay?
+    } else {
+        let found = store::rooms::find(tx, &[room_id]).await?.pop();
+        let is_open = found.is_some_and(|room| {
+            room.rules.history_visibility == HistoryVisibility::WorldReadable && !room.rules.is_shut
+        });
+        if is_open { View::of_world(stay.as_ref().ok()) } else { stay? }
+    };
+    Ok(view.ignoring(&ignored))
+}
+
+/// Whom a person ignores.
+pub(super) async fn ignored_by(tx: &mut Tx<'_>, person: PersonId) -> Result<Ignored, ChatError> {
+    let list = store::account_data::find(tx, person, "", IGNORED_USER_LIST).await?;
+    Ok(list.map_or_else(Ignored::default, |list| Ignored::of(&list.content)))
 }
 
 impl Chat {
@@ -132,12 +151,16 @@ impl Chat {
         event_id: String,
     ) -> Result<Event, ChatError> {
         let not_found = || ChatError::not_found("there is no such event in this room");
+        let chat = self.clone();
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await.map_err(|_| not_found())?;
             let event = store::events::find(tx, &[&event_id]).await?.pop();
-            event
+            let mut event = event
                 .filter(|event| event.room_id == room_id && view.shows(event))
-                .ok_or_else(not_found)
+                .ok_or_else(not_found)?;
+            chat.bundle(tx, person, &view, std::slice::from_mut(&mut event))
+                .await?;
+            Ok(event)
         })
         .await
     }

@@ -43,7 +43,8 @@ impl Chat {
         thread: String,
         event_id: String,
     ) -> Result<(), ChatError> {
-        if thread.len() > 255 || thread.contains('\0') {
+        let is_thread = thread.is_empty() || thread == "main" || thread.starts_with('$');
+        if !is_thread || thread.len() > 255 || thread.contains('\0') {
             return Err(ChatError::invalid("the thread is malformed"));
         }
         let wish = Wish::Receipt {

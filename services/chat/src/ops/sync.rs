@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::Chat;
 use super::keys::MovedRooms;
 use crate::model::limits::SYNC_WAIT_MAX;
-use crate::model::{ChatError, Membership, SyncFilter, SyncToken, raw_json};
+use crate::model::{ChatError, IGNORED_USER_LIST, Ignored, Membership, SyncFilter, SyncToken, raw_json};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -101,16 +101,21 @@ impl Chat {
                 return Ok(SyncAnswer::new(since));
             }
             let mut answer = SyncAnswer::new(now);
-            let reader = RoomReader {
+            let mut reader = RoomReader {
                 chat: &chat,
                 actor: &actor,
                 wish: &wish,
                 since,
                 now,
+                ignored: Ignored::default(),
+                fields: wish.filter.fields(),
             };
-            let entries = chat.account_data_news(tx, &reader, &mut answer).await?;
+            let (entries, ignored) = chat.account_data_news(tx, &reader, &mut answer).await?;
+            reader.ignored = ignored;
             let joined = chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             let left = chat.other_news(tx, &reader, &mut answer).await?;
+            let serial = since.map(|since| since.typing);
+            answer.presence.events = chat.presence_news(tx, actor.person, serial, &wish.filter).await?;
             let rooms = MovedRooms {
                 joined: &joined,
                 left: &left,
@@ -122,17 +127,23 @@ impl Chat {
         .await
     }
 
-    /// Account data: the general part goes into the answer, that about rooms is returned.
+    /// Account data: the general part goes into the answer, that about rooms is returned, and whom the person
+    /// ignores.
     async fn account_data_news(
         &self,
         tx: &mut Tx<'_>,
         reader: &RoomReader<'_>,
         answer: &mut SyncAnswer,
-    ) -> Result<Vec<Entry>, ChatError> {
+    ) -> Result<(Vec<Entry>, Ignored), ChatError> {
         let people = crate::model::PEOPLE;
         let from = reader.since.map_or(0, |since| since.position(people));
-        let entries =
+        let mut entries =
             store::account_data::since(tx, reader.actor.person, from, reader.now.position(people)).await?;
+        let ignored = entries.iter().rfind(|entry| entry.kind == IGNORED_USER_LIST);
+        let ignored = ignored.map_or_else(Ignored::default, |list| Ignored::of(&list.content));
+        // A first sync tells nothing of what was deleted.
+        entries
+            .retain(|entry| entry.position > from && (reader.since.is_some() || !entry.content.is_empty()));
         let (general, about_rooms): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.room_id.is_empty());
         let wanted = general
@@ -144,7 +155,7 @@ impl Chat {
             events.push(self.push_rules_event(reader.actor.person));
         }
         answer.account_data = Events { events };
-        Ok(about_rooms)
+        Ok((about_rooms, ignored))
     }
 
     /// Rooms the person is in; returns those where something happened since their token, wanted or not.
@@ -213,6 +224,9 @@ impl Chat {
         changed.retain(|found| reader.wish.filter.wants_room(&found.room_id));
         for found in changed {
             if found.member.membership == Membership::Invite {
+                if reader.is_ignored_invitation(tx, &found).await? {
+                    continue;
+                }
                 let invite_state = Events {
                     events: reader.invite_state(tx, &found).await?,
                 };
@@ -267,5 +281,10 @@ async fn come_further(by_others: &mut watch::Receiver<SyncToken>, reached: SyncT
 
 pub(super) fn account_data_event(entry: &Entry) -> Box<RawValue> {
     let kind = serde_json::Value::from(entry.kind.as_str());
-    raw_json(format!("{{\"type\":{kind},\"content\":{}}}", entry.content))
+    // What was deleted is told as empty (MSC3391).
+    let content = Some(entry.content.as_str()).filter(|content| !content.is_empty());
+    raw_json(format!(
+        "{{\"type\":{kind},\"content\":{}}}",
+        content.unwrap_or("{}")
+    ))
 }

@@ -103,6 +103,13 @@ impl Typing {
         is_news
     }
 
+    /// A serial for a change of another kind that is told like typing.
+    pub(crate) fn draw(&self, now: Time) -> i64 {
+        let mut state = self.state.lock();
+        state.serial = state.serial.max(now.micros()).saturating_add(1);
+        state.serial
+    }
+
     /// The serial of the last change.
     pub(crate) fn serial(&self) -> i64 {
         self.state.lock().serial

@@ -9,9 +9,14 @@ const PUT_AFTER: &str = "
 const FIND: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
     WHERE person = $1 AND room_id = $2 AND type = $3";
+// With them always comes whom the person ignores, new or not: every sync has to know.
 const SINCE: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
-    WHERE person = $1 AND position > $2 AND position <= $3 ORDER BY position";
+    WHERE person = $1 AND position > $2 AND position <= $3
+    UNION ALL
+    SELECT person, room_id, type, content, position FROM chat_account_data
+    WHERE person = $1 AND room_id = '' AND type = 'm.ignored_user_list' AND position <= $2
+    ORDER BY position";
 
 /// An entry. `room_id` is empty for what belongs to no room.
 #[derive(Debug, Clone)]
@@ -51,7 +56,8 @@ pub(crate) async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// What a person put after `from` and up to `to`, in general and about rooms.
+/// What a person put after `from` and up to `to`, in general and about rooms; and, from whenever it is, the list of whom
+/// they ignore.
 pub(crate) async fn since(
     tx: &mut Tx<'_>,
     person: PersonId,

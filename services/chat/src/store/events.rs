@@ -12,7 +12,7 @@ macro_rules! event_columns {
             e.sender AS sender, e.type AS type, e.state_key AS state_key, e.content AS content,
             e.sent_at AS sent_at, e.visible_to AS visible_to, e.redacts AS redacts,
             e.redacted_because AS redacted_because, e.replaces AS replaces,
-            e.previous_content AS previous_content, e.sent_as AS sent_as "
+            e.previous_content AS previous_content, e.sent_as AS sent_as, e.is_related AS is_related "
     };
 }
 pub(super) use event_columns;
@@ -222,5 +222,6 @@ pub(super) fn read(row: &Row) -> Result<Event, StoreError> {
         replaces: row.get("replaces")?,
         previous_content: row.get("previous_content")?,
         sent_as: row.get("sent_as")?,
+        related: row.get::<bool>("is_related")?.then(String::new),
     })
 }

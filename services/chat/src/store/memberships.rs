@@ -44,6 +44,12 @@ const SHARED: &str = "
     JOIN chat_membership theirs ON theirs.room_id = own.room_id
     WHERE own.person = $1 AND own.membership = 'join' AND theirs.membership = 'join' LIMIT $2";
 
+const HAVE_MET: &str = "
+    SELECT own.room_id AS room_id FROM chat_membership own
+    JOIN chat_membership theirs ON theirs.person = $2 AND theirs.membership = 'join'
+        AND theirs.stream = own.stream AND theirs.room_id = own.room_id
+    WHERE own.person = $1 AND own.membership = 'join' LIMIT 1";
+
 /// A membership as it is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct FoundMember {
@@ -192,6 +198,11 @@ fn rooms_positions(since: &SyncToken) -> [i64; 4] {
 /// Takes a room that was left off the person's lists; returns whether it was one.
 pub(crate) async fn forget(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(FORGET, &[&member_key(person, room_id)]).await? > 0)
+}
+
+/// Whether two people share a room.
+pub(crate) async fn have_met(tx: &mut Tx<'_>, one: PersonId, other: PersonId) -> Result<bool, StoreError> {
+    Ok(!tx.query(HAVE_MET, &[&one, &other]).await?.is_empty())
 }
 
 /// Up to `limit` people who share a room with this one, and themselves.

@@ -12,17 +12,36 @@ const OF_ROOM: &str = "
     SELECT person, kind, thread, event_id, sent_at FROM chat_receipt
     WHERE room_id = $1 AND position > $2 AND position <= $3 AND (kind = 'm.read' OR person = $4)
     ORDER BY position DESC LIMIT $5";
-const PUT_READ: &str = "INSERT INTO chat_read (room_id, person, position, ordinal) VALUES";
+const PUT_READ: &str = "INSERT INTO chat_read (room_id, person, position, ordinal, threads_position) VALUES";
 // Nobody unreads: an older receipt that comes late changes nothing.
 const PUT_READ_AFTER: &str = "
-    ON CONFLICT (room_id, person) DO UPDATE SET position = excluded.position, ordinal = excluded.ordinal
-    WHERE chat_read.position < excluded.position";
+    ON CONFLICT (room_id, person) DO UPDATE SET
+        position = CASE WHEN excluded.position > chat_read.position
+            THEN excluded.position ELSE chat_read.position END,
+        ordinal = CASE WHEN excluded.position > chat_read.position
+            THEN excluded.ordinal ELSE chat_read.ordinal END,
+        threads_position = CASE WHEN excluded.threads_position > chat_read.threads_position
+            THEN excluded.threads_position ELSE chat_read.threads_position END
+    WHERE chat_read.position < excluded.position OR chat_read.threads_position < excluded.threads_position";
 const UNREAD: &str = "
     SELECT a.ordinal - COALESCE(r.ordinal, 0) AS unread,
         (SELECT COUNT(*) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person = $2
-            AND m.position > COALESCE(r.position, 0)) AS mentions
+            AND m.position > COALESCE(r.position, 0)) AS mentions,
+        COALESCE(r.position, 0) AS position, COALESCE(r.threads_position, 0) AS threads_position,
+        EXISTS (SELECT 1 FROM chat_thread t WHERE t.room_id = a.room_id
+            AND t.position > COALESCE(r.threads_position, 0)) AS has_threads
     FROM chat_activity a LEFT JOIN chat_read r ON r.room_id = a.room_id AND r.person = $2
     WHERE a.room_id = $1";
+const MENTIONS: &str = "
+    SELECT m.position AS position, e.sender AS sender, r.target AS thread
+    FROM chat_mention m JOIN chat_event e ON e.room_id = m.room_id AND e.position = m.position
+    LEFT JOIN chat_relation r ON r.event_id = e.event_id AND r.kind = 'm.thread'
+    WHERE m.room_id = $1 AND m.person = $2 AND m.position > $3 ORDER BY m.position DESC LIMIT $4";
+const SENDERS: &str = "
+    SELECT e.position AS position, e.sender AS sender, e.type AS type, e.state_key AS state_key, r.kind AS kind,
+        r.target AS target
+    FROM chat_event e LEFT JOIN chat_relation r ON r.event_id = e.event_id
+    WHERE e.room_id = $1 AND e.position > $2 ORDER BY e.position DESC LIMIT $3";
 const PUT_MENTION: &str = "INSERT INTO chat_mention (room_id, person, position) VALUES";
 const PUT_MENTION_AFTER: &str = "
     ON CONFLICT (room_id, person, position) DO UPDATE SET position = excluded.position";
@@ -51,6 +70,8 @@ pub(crate) struct Read {
     pub(crate) person: PersonId,
     pub(crate) position: i64,
     pub(crate) ordinal: i64,
+    /// Up to where all threads of the room are read.
+    pub(crate) threads_position: i64,
 }
 
 /// Keeps receipts; each person, room, kind and thread once.
@@ -108,26 +129,102 @@ pub(crate) async fn put_read(tx: &mut Tx<'_>, reads: &[&Read]) -> Result<(), Sto
                 read.person.to_value(),
                 read.position.to_value(),
                 read.ordinal.to_value(),
+                read.threads_position.to_value(),
             ]
         })
         .collect();
     tx.query_values(PUT_READ, &rows, PUT_READ_AFTER).await.map(drop)
 }
 
-/// Messages a person has not read in a room, and how many of them mention them.
-pub(crate) async fn unread(
+/// What a person has not read in a room itself, and from where on its threads have to be looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) messages: i64,
+    /// How many mention the person, in threads too.
+    pub(crate) mentions: u32,
+    /// Up to where the room is read.
+    pub(crate) position: i64,
+    /// Up to where all its threads are.
+    pub(crate) threads_position: i64,
+    /// Whether any thread has something after that.
+    pub(crate) has_threads: bool,
+}
+
+/// What a person has not read in a room.
+pub(crate) async fn unread(tx: &mut Tx<'_>, room_id: &str, person: PersonId) -> Result<Unread, StoreError> {
+    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person]).await? else {
+        return Ok(Unread::default());
+    };
+    Ok(Unread {
+        messages: row.get::<i64>("unread")?.max(0),
+        mentions: row.get("mentions")?,
+        position: row.get("position")?,
+        threads_position: row.get("threads_position")?,
+        has_threads: row.get("has_threads")?,
+    })
+}
+
+/// A message that mentions somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundMention {
+    pub(crate) position: i64,
+    pub(crate) sender: PersonId,
+    /// The thread it was said in.
+    pub(crate) thread: Option<String>,
+}
+
+/// The latest mentions of a person in a room after a position.
+pub(crate) async fn mentions(
     tx: &mut Tx<'_>,
     room_id: &str,
     person: PersonId,
-) -> Result<(u32, u32), StoreError> {
-    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person]).await? else {
-        return Ok((0, 0));
-    };
-    let unread: i64 = row.get("unread")?;
-    Ok((
-        u32::try_from(unread.max(0)).unwrap_or(u32::MAX),
-        row.get("mentions")?,
-    ))
+    from: i64,
+    limit: u32,
+) -> Result<Vec<FoundMention>, StoreError> {
+    let rows = tx.query(MENTIONS, &[&room_id, &person, &from, &limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(FoundMention {
+                position: row.get("position")?,
+                sender: row.get("sender")?,
+                thread: row.get("thread")?,
+            })
+        })
+        .collect()
+}
+
+/// Who said something, and what kind of thing.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundSender {
+    pub(crate) position: i64,
+    pub(crate) sender: PersonId,
+    pub(crate) event_type: String,
+    pub(crate) state_key: Option<String>,
+    /// The relation it has to another event, and to which.
+    pub(crate) kind: Option<String>,
+    pub(crate) target: Option<String>,
+}
+
+/// Who said the latest things in a room after a position.
+pub(crate) async fn senders(
+    tx: &mut Tx<'_>,
+    room_id: &str,
+    from: i64,
+    limit: u32,
+) -> Result<Vec<FoundSender>, StoreError> {
+    let rows = tx.query(SENDERS, &[&room_id, &from, &limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(FoundSender {
+                position: row.get("position")?,
+                sender: row.get("sender")?,
+                event_type: row.get("type")?,
+                state_key: row.get("state_key")?,
+                kind: row.get("kind")?,
+                target: row.get("target")?,
+            })
+        })
+        .collect()
 }
 
 /// Keeps who was mentioned where: (room, person, position); each once.

@@ -162,6 +162,25 @@ fn what_a_service_posts_on_one_node_is_placed_by_the_owner_and_heard_on_the_othe
 }
 
 #[test]
+fn who_comes_online_on_one_node_is_told_on_the_other_at_once() {
+    run_test(async {
+        let (_store, [(left, _), (right, _)]) = two_nodes().await;
+        let (minji, joon) = (left.sign_up("Minji").await, right.sign_up("Joon").await);
+        make_room_of(&left, &minji, &[&joon]).await;
+        let (told, after) = told_when(&right, &joon, async || {
+            sync(&left, &minji, "").await;
+        })
+        .await;
+        let event = &told["presence"]["events"][0];
+        assert_eq!(
+            (&event["sender"], &event["content"]["presence"]),
+            (&json!(minji.user_id), &json!("online"))
+        );
+        assert!(after < AT_ONCE, "presence: {after:?}");
+    });
+}
+
+#[test]
 fn a_long_poll_that_moves_from_node_to_node_misses_nothing_and_hears_nothing_twice() {
     run_test(async {
         let (_store, [(left, _), (right, _)]) = two_nodes().await;

@@ -7,8 +7,10 @@ use haechi_base::PersonId;
 use super::super::stream::{Answer, Request, Wish};
 use super::found::{Founded, is_in};
 use super::needs::{Loaded, RoomEntry};
+use super::relate::{Judged, NotedRelation, TakenBack, ThreadRead};
 use crate::model::{
-    ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, person_of, redacted_content,
+    ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, notifies, person_of,
+    redacted_content,
 };
 use crate::store::events::Placed;
 use crate::store::receipts::Receipt;
@@ -42,6 +44,8 @@ pub(super) struct NotedRead {
     pub(super) person: PersonId,
     pub(super) position: i64,
     pub(super) count: ReadCount,
+    /// Whether the room's threads are read up to there as well.
+    pub(super) has_read_threads: bool,
 }
 
 /// What is to be written.
@@ -56,6 +60,10 @@ pub(super) struct Out {
     /// What is taken back: (by which event, what, what stays of it, the redaction as clients read it).
     pub(super) redactions: Vec<(String, String, String, String)>,
     pub(super) reads: Vec<NotedRead>,
+    pub(super) relations: Vec<NotedRelation>,
+    pub(super) reactions: HashSet<[u8; 32]>,
+    pub(super) thread_reads: Vec<ThreadRead>,
+    pub(super) taken_back: Vec<TakenBack>,
     pub(super) receipts: HashMap<(String, PersonId, String, String), Receipt>,
     /// Who was mentioned: (by which event, room, person, position).
     pub(super) mentions: Vec<(String, String, PersonId, i64)>,
@@ -82,7 +90,7 @@ impl<'b> Bench<'b> {
     pub(super) fn place(&mut self, event: &Event) {
         let position = self.take_position();
         let entry = self.loaded.rooms.entry(event.room_id.clone()).or_default();
-        if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
+        if event.counts() {
             entry.new_messages += 1;
             self.out.reads.push(NotedRead {
                 event_id: None,
@@ -90,6 +98,7 @@ impl<'b> Bench<'b> {
                 person: event.sender,
                 position,
                 count: ReadCount::New(entry.new_messages),
+                has_read_threads: false,
             });
         }
         self.out.placed.push(Placed {
@@ -201,6 +210,7 @@ impl<'b> Bench<'b> {
             .as_ref()
             .map(|target| self.redaction(entry, request, draft, target))
             .transpose()?;
+        let related = self.relation(request, draft)?;
         let (replaces, previous_content) = before
             .map(|before| (before.event_id.clone(), before.content.clone()))
             .unzip();
@@ -208,7 +218,7 @@ impl<'b> Bench<'b> {
         entry.room.apply(draft, self.server_name)?;
         let joined = i64::from(is_in(entry, draft, self.server_name)) - i64::from(was_in);
         let position = self.take_position();
-        entry.new_messages += i64::from(draft.notifies());
+        entry.new_messages += i64::from(draft.counts());
         let event = event_of(entry, request, draft, position, replaces, previous_content);
         let member = take_member(entry, draft, position, self.server_name);
         entry.has_new_rules |= is_rule(draft);
@@ -220,6 +230,7 @@ impl<'b> Bench<'b> {
             member,
             joined,
             mentions: Mentions::of(&draft.content),
+            related,
             redaction: redaction.map(|because| (draft.redacts.clone().unwrap_or_default(), because)),
         })))
     }
@@ -285,7 +296,7 @@ impl<'b> Bench<'b> {
         if let Some((person, member)) = put.member {
             if member.joined_from == Some(position) {
                 // What was said before one came is not unread.
-                self.out.reads.push(read_by(&event, person));
+                self.out.reads.push(read_by(&event, person, true));
             }
             let noted = (member, event.event_id.clone(), position);
             self.out.members.insert((room_id.clone(), person), noted);
@@ -302,11 +313,14 @@ impl<'b> Bench<'b> {
             let version = rules.map(|rules| rules.version).unwrap_or_default();
             let content = redacted_content(version, &redacted.kind, &redacted.content);
             let by = event.event_id.clone();
+            self.out.taken_back.push(TakenBack::of(&by, redacted));
             self.out.redactions.push((by, target, content, because));
         }
-        if crate::model::notifies(&event.kind, event.state_key.as_deref()) {
-            // Who writes has read.
-            self.out.reads.push(read_by(&event, event.sender));
+        if notifies(&event.kind, event.state_key.as_deref()) {
+            if !put.related.as_ref().is_some_and(Judged::is_thread) {
+                // Who writes has read; in a thread, that thread.
+                self.out.reads.push(read_by(&event, event.sender, false));
+            }
             let named = put.mentions.user_ids.iter().take(MENTIONS_MAX);
             let people: HashSet<PersonId> = named
                 .filter_map(|user| person_of(user, self.server_name))
@@ -314,6 +328,9 @@ impl<'b> Bench<'b> {
             let others = people.into_iter().filter(|person| *person != event.sender);
             let mentions = others.map(|person| (event.event_id.clone(), room_id.clone(), person, position));
             self.out.mentions.extend(mentions);
+        }
+        if let Some(related) = put.related {
+            self.note_relation(&event, related);
         }
         self.out.event_ids.insert(event.event_id.clone());
         let event_id = event.event_id.clone();
@@ -345,13 +362,19 @@ impl<'b> Bench<'b> {
         let Some(target) = target else {
             return Err(ChatError::not_found("there is no such event in this room"));
         };
-        self.out.reads.push(NotedRead {
-            event_id: None,
-            room_id: room_id.clone(),
-            person: request.person,
-            position: target.position,
-            count: ReadCount::Known(target.ordinal),
-        });
+        let (read_to, ordinal) = (target.position, target.ordinal);
+        if thread.starts_with('$') {
+            self.read_thread(request.person, thread, event_id, read_to)?;
+        } else {
+            self.out.reads.push(NotedRead {
+                event_id: None,
+                room_id: room_id.clone(),
+                person: request.person,
+                position: read_to,
+                count: ReadCount::Known(ordinal),
+                has_read_threads: thread.is_empty(),
+            });
+        }
         let position = self.take_position();
         let receipt = Receipt {
             room_id: room_id.clone(),
@@ -375,13 +398,14 @@ impl<'b> Bench<'b> {
 }
 
 /// Who has read all up to an event of this batch.
-fn read_by(event: &Event, person: PersonId) -> NotedRead {
+fn read_by(event: &Event, person: PersonId, has_read_threads: bool) -> NotedRead {
     NotedRead {
         event_id: Some(event.event_id.clone()),
         room_id: event.room_id.clone(),
         person,
         position: event.position,
         count: ReadCount::New(event.ordinal),
+        has_read_threads,
     }
 }
 
@@ -399,6 +423,7 @@ pub(super) struct Put {
     /// How many more are in the room.
     joined: i64,
     mentions: Mentions,
+    related: Option<Judged>,
     redaction: Option<(String, String)>,
 }
 
@@ -432,6 +457,7 @@ fn event_of(
         replaces,
         previous_content,
         sent_as: draft.sent_as.clone(),
+        related: None,
     }
 }
 

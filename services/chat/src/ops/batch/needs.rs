@@ -6,7 +6,8 @@ use haechi_base::PersonId;
 use haechi_store::{StoreError, Tx};
 
 use super::super::stream::{Request, Wish};
-use crate::model::{Draft, Event, Room, authorising_user_of, person_of};
+use super::relate;
+use crate::model::{Draft, Event, Relation, Room, authorising_user_of, person_of, stream_of};
 use crate::store;
 use crate::store::state::StateKey;
 
@@ -16,8 +17,12 @@ pub(super) struct Needs {
     rooms: BTreeSet<String>,
     members: BTreeSet<(PersonId, String)>,
     state: BTreeSet<StateKey>,
-    /// Events that are redacted or read up to.
+    /// Events that are redacted, read up to, or related to.
     targets: BTreeSet<String>,
+    /// Reactions that may be there already.
+    reactions: BTreeSet<[u8; 32]>,
+    /// Threads that are read, and up to which event.
+    thread_reads: BTreeSet<(String, String)>,
     /// Ids of new state events: what is there of them already is a repetition.
     new_state: BTreeSet<String>,
     /// Names that rooms are to be given.
@@ -41,7 +46,10 @@ impl Needs {
                     }
                     needs.aliases.extend(founding.alias.clone());
                 }
-                Wish::Receipt { event_id, .. } => {
+                Wish::Receipt { event_id, thread, .. } => {
+                    if thread.starts_with('$') {
+                        needs.thread_reads.insert((thread.clone(), event_id.clone()));
+                    }
                     needs.rooms.insert(request.room_id.clone());
                     needs.members.insert((request.person, request.room_id.clone()));
                     needs.targets.insert(event_id.clone());
@@ -84,6 +92,12 @@ impl Needs {
             }
         }
         self.targets.extend(draft.redacts.clone());
+        if let Some(relation) = Relation::of_draft(draft) {
+            let stream = stream_of(room_id);
+            self.reactions
+                .extend(relation.reaction(draft.sender, &draft.kind, stream));
+            self.targets.insert(relation.target);
+        }
     }
 }
 
@@ -106,6 +120,9 @@ pub(super) struct Loaded {
     pub(super) existing: HashSet<String>,
     /// The rooms that aliases point to.
     pub(super) aliases: HashMap<String, String>,
+    pub(super) reactions: HashSet<[u8; 32]>,
+    /// How many messages threads have up to where they were read: by (root, event).
+    pub(super) thread_ordinals: HashMap<(String, String), i64>,
 }
 
 pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
@@ -160,6 +177,16 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
             .into_iter()
             .map(|event| (event.event_id.clone(), event))
             .collect();
+    }
+    if !needs.reactions.is_empty() {
+        let reactions: Vec<[u8; 32]> = needs.reactions.iter().copied().collect();
+        loaded.reactions = store::relations::reactions(tx, &reactions)
+            .await?
+            .into_iter()
+            .collect();
+    }
+    if !needs.thread_reads.is_empty() {
+        relate::load_threads(tx, &needs.thread_reads, &mut loaded).await?;
     }
     Ok(loaded)
 }

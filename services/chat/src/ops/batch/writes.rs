@@ -9,7 +9,8 @@ use haechi_store::{StoreError, Tx};
 use super::super::hub::News;
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
-use crate::model::{Event, Rules, notifies};
+use super::relate;
+use crate::model::{Event, Rules};
 use crate::store;
 use crate::store::memberships::FoundMember;
 use crate::store::receipts::Read;
@@ -43,6 +44,7 @@ pub(super) async fn keep(
     if !out.placed.is_empty() {
         store::events::place(tx, &out.placed).await?;
     }
+    relate::keep(tx, &mut out, &repeated).await?;
     let reads = farthest(&out.reads, &before);
     let state: Vec<_> = out
         .state
@@ -131,9 +133,7 @@ fn number(out: &mut Out, before: &HashMap<&str, i64>) {
 
 /// Takes everything back that follows from messages which were there already, and numbers those after them anew.
 async fn leave_out(tx: &mut Tx<'_>, out: &mut Out, repeated: &HashSet<String>) -> Result<(), StoreError> {
-    let counted = |event: &&Event| {
-        repeated.contains(&event.event_id) && notifies(&event.kind, event.state_key.as_deref())
-    };
+    let counted = |event: &&Event| repeated.contains(&event.event_id) && event.counts();
     let places: Vec<(String, i64)> = out
         .events
         .iter()
@@ -175,7 +175,7 @@ fn farthest(noted: &[NotedRead], before: &HashMap<&str, i64>) -> Vec<Read> {
     let mut reads: BTreeMap<(&str, PersonId), Read> = BTreeMap::new();
     for noted in noted {
         let room_id = noted.room_id.as_str();
-        let read = Read {
+        let mut read = Read {
             room_id: noted.room_id.clone(),
             person: noted.person,
             position: noted.position,
@@ -183,10 +183,15 @@ fn farthest(noted: &[NotedRead], before: &HashMap<&str, i64>) -> Vec<Read> {
                 ReadCount::Known(ordinal) => ordinal,
                 ReadCount::New(count) => before.get(room_id).copied().unwrap_or(0) + count,
             },
+            threads_position: if noted.has_read_threads { noted.position } else { 0 },
         };
         match reads.entry((room_id, noted.person)) {
-            Entry::Occupied(known) if known.get().position >= read.position => {}
+            Entry::Occupied(mut known) if known.get().position >= read.position => {
+                let known = known.get_mut();
+                known.threads_position = known.threads_position.max(read.threads_position);
+            }
             Entry::Occupied(mut known) => {
+                read.threads_position = read.threads_position.max(known.get().threads_position);
                 known.insert(read);
             }
             Entry::Vacant(place) => {
@@ -205,7 +210,7 @@ fn counted_twice<'b>(
 ) -> Vec<(&'b str, i64, i64)> {
     let mut twice: BTreeMap<&str, i64> = BTreeMap::new();
     for event in events.iter().filter(|event| repeated.contains(&event.event_id)) {
-        let counts = i64::from(notifies(&event.kind, event.state_key.as_deref()));
+        let counts = i64::from(event.counts());
         *twice.entry(event.room_id.as_str()).or_default() -= counts;
     }
     let rooms = touched.iter().filter_map(|(room_id, position)| {

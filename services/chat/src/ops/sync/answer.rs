@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::super::keys::DeviceNews;
+use super::super::unread::Count;
 use crate::model::{PEOPLE, SyncToken};
 
 /// All that is new.
@@ -19,7 +20,7 @@ pub(crate) struct SyncAnswer {
     pub(super) reached: SyncToken,
     pub(super) account_data: Events,
     pub(super) rooms: Rooms,
-    presence: Events,
+    pub(super) presence: Events,
     to_device: Events,
     device_lists: DeviceLists,
     device_one_time_keys_count: BTreeMap<String, u32>,
@@ -69,6 +70,7 @@ impl SyncAnswer {
             && self.to_device.events.is_empty()
             && self.device_lists.changed.is_empty()
             && self.device_lists.left.is_empty()
+            && self.presence.events.is_empty()
             && rooms.join.is_empty()
             && rooms.invite.is_empty()
             && rooms.knock.is_empty()
@@ -109,6 +111,8 @@ pub(super) struct JoinedRoom {
     pub(super) account_data: Events,
     pub(super) ephemeral: Events,
     pub(super) unread_notifications: Unread,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) unread_thread_notifications: BTreeMap<String, Unread>,
 }
 
 impl JoinedRoom {
@@ -162,4 +166,13 @@ pub(super) struct Summary {
 pub(super) struct Unread {
     pub(super) notification_count: u32,
     pub(super) highlight_count: u32,
+}
+
+impl Unread {
+    pub(super) const fn of(count: Count) -> Self {
+        Self {
+            notification_count: count.messages,
+            highlight_count: count.mentions,
+        }
+    }
 }

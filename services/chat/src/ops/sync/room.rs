@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use super::super::Chat;
 use super::super::messages::speakers;
 use super::super::read_room::View;
+use super::super::unread;
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{ChatError, Event, Membership, Place, Reader, SyncToken, stream_of};
+use crate::model::{ChatError, Event, Fields, Ignored, Membership, Place, Reader, SyncToken, stream_of};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -38,6 +39,10 @@ pub(super) struct RoomReader<'s> {
     pub(super) wish: &'s SyncWish,
     pub(super) since: Option<SyncToken>,
     pub(super) now: SyncToken,
+    /// Whom the person ignores.
+    pub(super) ignored: Ignored,
+    /// Which parts of events the client wants, when not all.
+    pub(super) fields: Option<Fields>,
 }
 
 /// The events of a timeline with where they begin.
@@ -57,7 +62,7 @@ impl RoomReader<'_> {
         entries: &[Entry],
     ) -> Result<JoinedRoom, ChatError> {
         let room_id = found.room_id.as_str();
-        let view = View::of(Some(found))?;
+        let view = View::of(Some(found))?.ignoring(&self.ignored);
         let since = self.known_until(found);
         let now = self.now.position(stream_of(room_id));
         let timeline = self.timeline(tx, room_id, since.unwrap_or(0), now, &view).await?;
@@ -72,8 +77,12 @@ impl RoomReader<'_> {
             Summary::default()
         };
         let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
-        let (notification_count, highlight_count) =
-            store::receipts::unread(tx, room_id, self.actor.person).await?;
+        let unread = unread::of_room(tx, room_id, self.actor.person, &self.ignored).await?;
+        let (unread, threads) = if self.wish.filter.counts_threads() {
+            (unread.room, Some(unread.threads))
+        } else {
+            (unread.total(), None)
+        };
         let wanted = self.wish.filter.room_account_data();
         let account_data = entries
             .iter()
@@ -95,10 +104,12 @@ impl RoomReader<'_> {
             state_after,
             account_data: Events { events: account_data },
             ephemeral: Events { events: ephemeral },
-            unread_notifications: Unread {
-                notification_count,
-                highlight_count,
-            },
+            unread_notifications: Unread::of(unread),
+            unread_thread_notifications: threads
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(root, count)| (root, Unread::of(count)))
+                .collect(),
         })
     }
 
@@ -109,6 +120,7 @@ impl RoomReader<'_> {
             .map_or(0, |since| since.position(stream_of(&found.room_id)));
         let timeline = match View::of(Some(found)) {
             Ok(view) => {
+                let view = view.ignoring(&self.ignored);
                 let mut read = self
                     .timeline(tx, &found.room_id, since, found.position, &view)
                     .await?;
@@ -131,6 +143,19 @@ impl RoomReader<'_> {
             state: Events::default(),
             account_data: Events::default(),
         })
+    }
+
+    /// Whether it is an invitation by somebody whom the person ignores.
+    pub(super) async fn is_ignored_invitation(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &FoundMember,
+    ) -> Result<bool, ChatError> {
+        if self.ignored.is_empty() {
+            return Ok(false);
+        }
+        let invitation = store::events::find(tx, &[&found.event_id]).await?.pop();
+        Ok(invitation.is_some_and(|invitation| self.ignored.has(invitation.sender)))
     }
 
     /// What somebody outside is shown of a room they are asked into.
@@ -192,6 +217,7 @@ impl RoomReader<'_> {
         let limited = events.len() > wanted || !is_done;
         events.truncate(wanted);
         events.reverse();
+        self.chat.bundle(tx, self.actor.person, view, &mut events).await?;
         let start = match events.first() {
             Some(first) => first.position - 1,
             None => now,
@@ -320,6 +346,10 @@ impl RoomReader<'_> {
         events
             .iter()
             .map(|event| event.for_client(self.reader(), false))
+            .map(|event| match &self.fields {
+                Some(fields) => fields.of_event(&event),
+                None => event,
+            })
             .collect()
     }
 
