@@ -5,17 +5,22 @@ mod account_data;
 mod direct;
 mod discovery;
 mod error;
+mod exports;
 mod filters;
+mod findable;
 mod friends;
+mod imports;
 mod login;
 mod media;
 mod membership;
 mod messages;
+mod previews;
 mod profile;
 mod receipts;
 mod rooms;
 mod ruma;
 mod send;
+mod services;
 mod state;
 mod sync;
 
@@ -33,7 +38,9 @@ use error::MatrixError;
 pub(crate) use error::render_problem;
 
 /// Routes that wait or carry files.
-pub(crate) const SLOW_ROUTES: [&str; 10] = [
+pub(crate) const SLOW_ROUTES: [&str; 16] = [
+    "/api/chat/imports",
+    "/api/chat/rooms/{room_id}/export",
     "/_matrix/client/v3/sync",
     "/_matrix/client/r0/sync",
     "/_matrix/media/v3/upload",
@@ -44,6 +51,10 @@ pub(crate) const SLOW_ROUTES: [&str; 10] = [
     "/_matrix/media/v3/download/{server_name}/{media_id}",
     "/_matrix/media/v3/download/{server_name}/{media_id}/{filename}",
     "/_matrix/media/v3/thumbnail/{server_name}/{media_id}",
+    "/_matrix/media/v3/upload/{server_name}/{media_id}",
+    "/_matrix/media/r0/download/{server_name}/{media_id}",
+    "/_matrix/media/r0/download/{server_name}/{media_id}/{filename}",
+    "/_matrix/media/r0/thumbnail/{server_name}/{media_id}",
 ];
 
 /// The table of contents.
@@ -51,7 +62,14 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
     let own = OpenApiRouter::new()
         .routes(routes!(friends::list_friends, friends::add_friend))
         .routes(routes!(friends::remove_friend))
-        .routes(routes!(direct::open_direct));
+        .routes(routes!(direct::open_direct))
+        .routes(routes!(exports::export_room))
+        .routes(routes!(findable::find_pepper))
+        .routes(routes!(findable::match_friends))
+        .routes(routes!(findable::find_discovery, findable::set_discovery))
+        .routes(routes!(services::list_blocked))
+        .routes(routes!(services::block_service, services::unblock_service))
+        .merge(imports::routes());
     let matrix = [
         discovery::routes(),
         login::routes(),
@@ -67,6 +85,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         receipts::routes(),
         account_data::routes(),
         media::routes(),
+        previews::routes(),
     ];
     let matrix = matrix
         .into_iter()

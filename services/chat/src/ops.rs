@@ -4,21 +4,29 @@
 mod account_data;
 mod batch;
 mod create_room;
+mod desk;
 mod direct;
+mod export;
 mod filters;
+mod findable;
 mod friends;
 mod hub;
+mod import;
 mod media;
 mod membership;
 mod messages;
+mod notices;
 mod post_message;
+mod previews;
 mod profile;
 mod pulse;
 mod read_room;
 mod receipts;
+mod reservations;
 mod send;
 pub(crate) mod stream;
 mod sync;
+mod thumbnails;
 mod typing;
 
 use std::sync::Arc;
@@ -36,15 +44,21 @@ use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
+pub use desk::ChatSettings;
+pub(crate) use export::{ExportFormat, ExportWish};
 pub(crate) use friends::Friend;
+pub(crate) use import::{IMPORT_JOB, ImportWish};
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
+pub(crate) use notices::NOTICES_JOB;
+pub use notices::{NoticeOutcome, ServiceAccount};
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use account_data::AccountDataBatcher;
+use desk::Desk;
 use hub::Hub;
 use stream::Streams;
 use typing::Typing;
@@ -63,12 +77,19 @@ struct Inner {
     account_data: AccountDataBatcher,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
+    desk: Desk,
 }
 
 impl Chat {
     /// The service, with its batchers started on the present tokio runtime.
     #[must_use]
     pub fn new(context: Context, identity: Identity) -> Self {
+        Self::with_settings(context, identity, ChatSettings::default())
+    }
+
+    /// As [`Chat::new`], with what an operator has set.
+    #[must_use]
+    pub fn with_settings(context: Context, identity: Identity, settings: ChatSettings) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
         let hub = Hub::start(&context.cluster, &context.store);
         let streams = Streams::start(
@@ -86,6 +107,7 @@ impl Chat {
         let account_data = account_data::start(&context.cluster, &context.store, &hub);
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
+            desk: Desk::new(settings),
             typing: Typing::new(context.now()),
             context,
             identity,

@@ -3,10 +3,16 @@
 pub(crate) mod account_data;
 pub(crate) mod events;
 pub(crate) mod filters;
+pub(crate) mod findable;
 pub(crate) mod friends;
+pub(crate) mod imports;
 pub(crate) mod media;
 pub(crate) mod memberships;
+pub(crate) mod notices;
+pub(crate) mod previews;
 pub(crate) mod receipts;
+pub(crate) mod reservations;
 pub(crate) mod rooms;
 pub(crate) mod state;
 pub(crate) mod streams;
+pub(crate) mod thumbnails;

@@ -83,6 +83,7 @@ impl From<ChatError> for MatrixError {
         let retry_after = match error {
             ChatError::UploadsUsedUp => Some(UPLOADS_WAIT),
             ChatError::MediaBusy => Some(MEDIA_BUSY_WAIT),
+            ChatError::TooOften(wait) => Some(wait),
             _ => None,
         };
         let (status, code) = match error {
@@ -94,6 +95,12 @@ impl From<ChatError> for MatrixError {
             ChatError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
             ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),
+            ChatError::NotYetUploaded => (StatusCode::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED"),
+            ChatError::CannotOverwriteMedia => (StatusCode::CONFLICT, "M_CANNOT_OVERWRITE_MEDIA"),
+            ChatError::NoPicture => (StatusCode::BAD_REQUEST, "M_UNKNOWN"),
+            ChatError::NoPreview => (StatusCode::BAD_GATEWAY, "M_UNKNOWN"),
+            ChatError::NotOffered => (StatusCode::NOT_FOUND, "M_UNRECOGNIZED"),
+            ChatError::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::UnknownPosition => (StatusCode::BAD_REQUEST, "M_UNKNOWN_POS"),
             ChatError::InvalidRoomState(_) => (StatusCode::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
             ChatError::UnsupportedRoomVersion(_) => (StatusCode::BAD_REQUEST, "M_UNSUPPORTED_ROOM_VERSION"),

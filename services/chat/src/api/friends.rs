@@ -47,9 +47,15 @@ impl From<ChatError> for Problem {
             ChatError::NotFound(_) => Self::not_found("no-such-person", detail),
             ChatError::UploadsUsedUp => Self::too_many_requests(UPLOADS_WAIT),
             ChatError::MediaBusy => Self::unavailable(MEDIA_BUSY_WAIT, detail),
+            ChatError::TooOften(wait) => Self::too_many_requests(wait),
+            ChatError::NotOffered => Self::not_found("not-offered", detail),
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)
+            | ChatError::CannotOverwriteMedia
+            | ChatError::NoPicture
+            | ChatError::NoPreview
+            | ChatError::NotYetUploaded
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_) => Self::unprocessable("invalid-body", detail),
@@ -57,7 +63,7 @@ impl From<ChatError> for Problem {
     }
 }
 
-fn told(chat: &Chat, friend: crate::ops::Friend) -> Friend {
+pub(super) fn told(chat: &Chat, friend: crate::ops::Friend) -> Friend {
     Friend {
         person_id: friend.person,
         user_id: chat.user_id(friend.person),
