@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod abuse;
+mod announced;
 mod content;
 mod direct;
+mod exports;
+mod findable;
+mod imports;
 mod logins;
 mod media;
 mod membership;
@@ -12,10 +16,14 @@ mod names;
 mod nodes;
 mod posted;
 mod power;
+mod previews;
 mod profile;
+mod ranges;
 mod retried;
+mod services;
 mod state;
 mod sync;
+mod thumbnails;
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ pub(super) fn offset(minutes: Option<i64>) -> Result<i64, Problem> {
 
 /// Writes out all that one may see of a room. The answer comes in pieces, and ends early if one is sent out meanwhile.
 #[utoipa::path(get, path = "/api/chat/rooms/{room_id}/export", tag = "chat",
-    params(("room_id" = String, Path, description = "The room's id"), ExportQuery),
+    params(("room_id" = String, Path, description = "The room's id")),
     responses((status = 200, content(
         (String = "application/json"),
         (String = "text/html")

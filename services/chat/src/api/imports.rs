@@ -106,7 +106,7 @@ impl FromRequest<Chat> for Text {
 
 /// Begins to put a chat, as KakaoTalk exports it as text, into a new room that is only read from then on.
 #[utoipa::path(post, path = "/api/chat/imports", tag = "chat",
-    params(ImportQuery,
+    params(
         ("Idempotency-Key" = String, Header, description = "The same request sent again with it is done once.")),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 202, body = ImportDocument)))]
