@@ -21,7 +21,10 @@ fn import(chat: &Chat) -> JobHandler {
     JobHandler::new(IMPORT_JOB, move |job: Job| {
         let chat = chat.clone();
         async move {
-            let is_done = chat.run_import(&job.name).await.map_err(|error| error.to_string())?;
+            let is_done = chat
+                .run_import(&job.name)
+                .await
+                .map_err(|error| error.to_string())?;
             Ok(if is_done {
                 JobOutcome::Done
             } else {

@@ -52,7 +52,10 @@ pub(super) struct Discovery {
 /// What numbers are hashed with here.
 #[utoipa::path(get, path = "/api/chat/friends/pepper", tag = "chat",
     responses((status = 200, body = PepperDocument)))]
-pub(super) async fn find_pepper(State(chat): State<Chat>, SignedIn(_actor): SignedIn) -> Json<PepperDocument> {
+pub(super) async fn find_pepper(
+    State(chat): State<Chat>,
+    SignedIn(_actor): SignedIn,
+) -> Json<PepperDocument> {
     Json(PepperDocument {
         pepper: chat.phone_pepper(),
         hashes_max: MATCH_HASHES_MAX,
@@ -69,7 +72,10 @@ pub(super) async fn match_friends(
 ) -> Result<Json<MatchAnswer>, Problem> {
     let hashes = request.hashes.iter().map(|hash| read_hash(hash));
     let hashes = hashes.collect::<Option<Vec<_>>>().ok_or_else(|| {
-        Problem::unprocessable("invalid-body", "A hash is 64 hex digits, the SHA-256 of pepper and number.")
+        Problem::unprocessable(
+            "invalid-body",
+            "A hash is 64 hex digits, the SHA-256 of pepper and number.",
+        )
     })?;
     let found = chat.match_friends(&actor, hashes).await?;
     let matches = found.into_iter().map(|found| MatchDocument {

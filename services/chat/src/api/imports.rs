@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::exports::offset;
 use crate::Chat;
 use crate::model::limits::IMPORT_BYTES_MAX;
-use crate::ops::ImportWish;
+use crate::ops::{ImportWish, MediaRoom};
 use crate::store::imports::Import;
 
 pub(super) fn routes() -> OpenApiRouter<Chat> {
@@ -84,23 +84,23 @@ impl From<Import> for ImportDocument {
     }
 }
 
-/// A text as it came.
-pub(super) struct Text(Bytes);
+/// A text as it came, and the room that it takes on this node until the request is answered.
+pub(super) struct Text(Bytes, MediaRoom);
 
 impl FromRequest<Chat> for Text {
     type Rejection = Problem;
 
     async fn from_request(request: Request, chat: &Chat) -> Result<Self, Problem> {
         // Room for the whole of it is taken before the first byte is read.
-        let _room = chat.media_room(IMPORT_BYTES_MAX)?;
+        let room = chat.media_room(IMPORT_BYTES_MAX)?;
         let read = Bytes::from_request(request, chat).await;
-        read.map(Self).map_err(|refusal| match refusal.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::payload_too_large(
-                "body-too-large",
-                "The text is larger than this route takes.",
-            ),
-            _ => Problem::bad_request("body-cut-off", "The body did not arrive in full."),
-        })
+        read.map(|text| Self(text, room))
+            .map_err(|refusal| match refusal.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    Problem::payload_too_large("body-too-large", "The text is larger than this route takes.")
+                }
+                _ => Problem::bad_request("body-cut-off", "The body did not arrive in full."),
+            })
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn begin_import(
     SignedIn(actor): SignedIn,
     IdempotencyKey(key): IdempotencyKey,
     Query(query): Query<ImportQuery>,
-    Text(text): Text,
+    Text(text, _room): Text,
 ) -> Result<(StatusCode, Json<ImportDocument>), Problem> {
     let wish = ImportWish {
         text,

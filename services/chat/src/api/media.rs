@@ -172,7 +172,8 @@ struct Patience {
 
 impl Patience {
     fn wait(&self) -> Duration {
-        self.timeout_ms.map_or(ARRIVAL_WAIT_DEFAULT, Duration::from_millis)
+        self.timeout_ms
+            .map_or(ARRIVAL_WAIT_DEFAULT, Duration::from_millis)
     }
 }
 
@@ -255,7 +256,11 @@ fn served(download: Download, asked: &HeaderMap) -> Result<Response, MatrixError
                 "the file is shorter than the range that was asked for",
             );
             let mut response = error.into_response();
-            insert(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{length}"));
+            insert(
+                response.headers_mut(),
+                CONTENT_RANGE,
+                &format!("bytes */{length}"),
+            );
             return Ok(response);
         }
     };

@@ -56,7 +56,13 @@ mod tests {
 
     #[test]
     fn only_the_public_internet_is_called() {
-        for address in ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "223.130.200.107"] {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "223.130.200.107",
+        ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
         for address in ["2606:4700:4700::1111", "2a00:1450:4001:80f::200e", "2400:cb00::1"] {

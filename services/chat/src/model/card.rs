@@ -84,7 +84,10 @@ impl Card {
 
     /// The message that carries the card; clients that know no cards show its text.
     pub(crate) fn message(&self) -> Value {
-        let rows = self.rows.iter().map(|row| format!("{}: {}", row.label, row.value));
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| format!("{}: {}", row.label, row.value));
         let lines: Vec<String> = [self.title.clone(), self.text.clone()]
             .into_iter()
             .filter(|line| !line.is_empty())
@@ -137,7 +140,10 @@ mod tests {
         let message = receipt().message();
         assert_eq!(receipt().check(), Ok(()));
         assert_eq!(message["msgtype"], "m.text");
-        assert_eq!(message["body"], "Receipt\nYou paid for a ride.\nAmount: 5,000 won");
+        assert_eq!(
+            message["body"],
+            "Receipt\nYou paid for a ride.\nAmount: 5,000 won"
+        );
         assert_eq!(message[CARD_FIELD]["buttons"][0]["link"], "/wallet");
     }
 
@@ -161,7 +167,14 @@ mod tests {
 
     #[test]
     fn a_button_leads_into_the_app_only() {
-        for link in ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/a b"] {
+        for link in [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "",
+            "/a b",
+        ] {
             let mut card = receipt();
             card.buttons[0].link = link.to_owned();
             assert!(card.check().is_err(), "{link}");

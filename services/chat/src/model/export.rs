@@ -68,7 +68,15 @@ const KOREAN: Words = Words {
     left: "님이 나갔습니다.",
     named: "채팅방 이름",
     untitled: "채팅",
-    weekdays: ["일요일", "월요일", "화요일", "수요일", "목요일", "금요일", "토요일"],
+    weekdays: [
+        "일요일",
+        "월요일",
+        "화요일",
+        "수요일",
+        "목요일",
+        "금요일",
+        "토요일",
+    ],
 };
 
 const ENGLISH: Words = Words {
@@ -105,7 +113,12 @@ pub(crate) struct HtmlWriter {
 }
 
 impl HtmlWriter {
-    pub(crate) const fn new(reader: PersonId, language: Language, offset_minutes: i64, media_base: String) -> Self {
+    pub(crate) const fn new(
+        reader: PersonId,
+        language: Language,
+        offset_minutes: i64,
+        media_base: String,
+    ) -> Self {
         Self {
             reader,
             language,
@@ -164,12 +177,18 @@ impl HtmlWriter {
         if self.day != Some(minute.day) {
             self.day = Some(minute.day);
             let weekday = self.words().weekdays.get(minute.day.weekday()).copied();
-            html = format!("<h2>{} {}</h2>\n", iso_day(minute.day), weekday.unwrap_or_default());
+            html = format!(
+                "<h2>{} {}</h2>\n",
+                iso_day(minute.day),
+                weekday.unwrap_or_default()
+            );
         }
         match item {
             Item::Note(note) => html.push_str(&format!("<p class=\"note\">{note}</p>\n")),
             Item::Said(said) => {
-                let author = imported.as_ref().map_or(name, |imported| imported.author.as_str());
+                let author = imported
+                    .as_ref()
+                    .map_or(name, |imported| imported.author.as_str());
                 let is_own = imported
                     .as_ref()
                     .map_or(event.sender == self.reader, |imported| imported.is_own);
@@ -204,7 +223,9 @@ fn item_of(event: &Event, content: &Value, name: &str, words: &Words, media_base
         "m.room.encrypted" => Some(Item::Said(words.secret.to_owned())),
         "m.poll.start" => {
             let question = &content["m.poll"]["question"]["m.text"][0]["body"];
-            let text = question.as_str().or_else(|| content["m.text"][0]["body"].as_str());
+            let text = question
+                .as_str()
+                .or_else(|| content["m.text"][0]["body"].as_str());
             Some(Item::Said(format!("📊 {}", escaped(text.unwrap_or_default()))))
         }
         "m.room.member" => {
@@ -240,12 +261,19 @@ fn message_of(content: &Value, words: &Words, media_base: &str) -> Option<Item> 
         });
     }
     let is_edit = content["m.relates_to"]["rel_type"] == "m.replace";
-    let said = if is_edit { &content["m.new_content"] } else { content };
+    let said = if is_edit {
+        &content["m.new_content"]
+    } else {
+        content
+    };
     let body = escaped(said["body"].as_str().unwrap_or_default());
     let mut text = match said["url"].as_str().and_then(media_path) {
         Some(path) => {
             let shown = if body.is_empty() { "📎" } else { &body };
-            format!("<a href=\"{}{path}\" rel=\"noreferrer\">📎 {shown}</a>", escaped(media_base))
+            format!(
+                "<a href=\"{}{path}\" rel=\"noreferrer\">📎 {shown}</a>",
+                escaped(media_base)
+            )
         }
         None => body,
     };

@@ -22,7 +22,10 @@ pub(crate) struct Origin {
 /// The content of the event for a message; clients that do not know the field show a body that reads by itself.
 pub(crate) fn imported_message(message: &KakaoMessage, origin: &Origin) -> Content {
     let LocalMinute { day, hour, minute } = message.at;
-    let time = format!("{:04}-{:02}-{:02} {hour:02}:{minute:02}", day.year, day.month, day.day);
+    let time = format!(
+        "{:04}-{:02}-{:02} {hour:02}:{minute:02}",
+        day.year, day.month, day.day
+    );
     let sent_at = message.at.moment(origin.offset_minutes).millis();
     let mut field = json!({ "source": "kakaotalk", "text": message.text, "sent_at": sent_at });
     let (kind, body) = match &message.author {
@@ -87,11 +90,17 @@ mod tests {
         let content = told(Some("홍길동"), "안녕");
         assert_eq!(content["body"], "홍길동 (2022-10-15 15:19): 안녕");
         let field = &content[IMPORTED_FIELD];
-        assert_eq!((&field["author"], &field["own"]), (&"홍길동".into(), &true.into()));
+        assert_eq!(
+            (&field["author"], &field["own"]),
+            (&"홍길동".into(), &true.into())
+        );
         assert_eq!(field["sent_at"], 1_665_814_740_000_i64);
         assert_eq!(told(Some("김바다"), "네")[IMPORTED_FIELD]["own"], false);
         let system = told(None, "김바다님이 나갔습니다.");
-        assert_eq!((&system["msgtype"], &system[IMPORTED_FIELD]["author"]), (&"m.notice".into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&system["msgtype"], &system[IMPORTED_FIELD]["author"]),
+            (&"m.notice".into(), &serde_json::Value::Null)
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::cell::RefCell;
 use encoding_rs::{EUC_KR, Encoding, UTF_8};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 
 use super::limits::{PREVIEW_DESCRIPTION_MAX, PREVIEW_TITLE_MAX, PREVIEW_URL_BYTES_MAX};
 
@@ -83,7 +85,10 @@ fn label_in(bytes: &[u8]) -> Option<&'static Encoding> {
         .position(|window| window.eq_ignore_ascii_case(name))?;
     let rest = bytes.get(at + name.len()..)?.trim_ascii_start();
     let rest = rest.strip_prefix(b"=")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(b"\"")
+        .or_else(|| rest.strip_prefix(b"'"))
+        .unwrap_or(rest);
     let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
     let length = rest.iter().take_while(|byte| is_label(byte)).count();
     Encoding::for_label(rest.get(..length)?)
@@ -183,7 +188,9 @@ impl Heard {
             "og:description" => (&mut self.facts.description, PREVIEW_DESCRIPTION_MAX),
             "og:site_name" => (&mut self.facts.site_name, PREVIEW_TITLE_MAX),
             "og:type" => (&mut self.facts.kind, 50),
-            "og:image" | "og:image:url" | "og:image:secure_url" => (&mut self.facts.image, PREVIEW_URL_BYTES_MAX),
+            "og:image" | "og:image:url" | "og:image:secure_url" => {
+                (&mut self.facts.image, PREVIEW_URL_BYTES_MAX)
+            }
             "description" => (&mut self.plain_description, PREVIEW_DESCRIPTION_MAX),
             _ => return,
         };
@@ -278,7 +285,10 @@ mod tests {
             page.push_str(&format!("a{number} "));
         }
         page.push_str("><meta property=og:title content=late>");
-        assert_eq!(read_page(page.as_bytes(), "text/html").title.as_deref(), Some("first"));
+        assert_eq!(
+            read_page(page.as_bytes(), "text/html").title.as_deref(),
+            Some("first")
+        );
     }
 
     proptest! {

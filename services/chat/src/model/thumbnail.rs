@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(scale.fit(20, 10).size, (20, 10));
         let crop = ThumbnailSize::for_wish(ThumbnailMethod::Crop, 96, 96).unwrap();
         let wide = crop.fit(400, 200);
-        assert_eq!((wide.whole, wide.corner, wide.size), ((192, 96), (48, 0), (96, 96)));
+        assert_eq!(
+            (wide.whole, wide.corner, wide.size),
+            ((192, 96), (48, 0), (96, 96))
+        );
         assert_eq!(crop.fit(50, 40).size, (40, 40));
         assert_eq!(crop.fit(1_000, 40).size, (40, 40));
     }

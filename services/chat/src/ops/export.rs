@@ -162,8 +162,7 @@ impl Export {
             .read(async move |tx: &mut Tx<'_>| {
                 let view = view(tx, person, &room_id).await?;
                 let high = high.min(view.until);
-                let mut events =
-                    store::events::forward(tx, &room_id, low, high, EXPORT_PAGE_EVENTS).await?;
+                let mut events = store::events::forward(tx, &room_id, low, high, EXPORT_PAGE_EVENTS).await?;
                 let last = events.last().map(|event| event.position);
                 events.retain(|event| view.shows(event));
                 let names = names_of(tx, &events).await?;

@@ -8,9 +8,9 @@ use haechi_identity::PhoneNumber;
 use haechi_store::Tx;
 use sha2::{Digest, Sha256};
 
+use super::Chat;
 use super::friends::Friend;
 use super::profile::{find_profiles, of_identity};
-use super::Chat;
 use crate::model::ChatError;
 use crate::model::limits::{MATCH_HASHES_A_DAY_MAX, MATCH_HASHES_MAX};
 use crate::store;

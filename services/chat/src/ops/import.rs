@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use haechi_base::{Actor, PersonId, random};
-use haechi_store::{Tx, WriteKey, job};
+use haechi_store::{BlobId, Tx, WriteKey, job};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -64,42 +64,50 @@ impl Chat {
                 "an import has at most {IMPORT_MESSAGES_MAX} messages"
             )));
         }
-        let name = wish
-            .name
-            .or(chat.title)
-            .unwrap_or_else(|| "KakaoTalk".to_owned());
+        let name = wish.name.or(chat.title).unwrap_or_else(|| "KakaoTalk".to_owned());
         check_name(&name)?;
         wish.own_name.as_deref().map(check_name).transpose()?;
-        let blob = self.store().put_blob(wish.text).await?;
+        let (person, now) = (actor.person, self.now());
         let import = Import {
             import_id: random::name(),
-            person: actor.person,
+            person,
             room_id: new_room_id(self.server_name()),
-            blob,
+            blob: BlobId::of(&wish.text),
             name,
             own_name: wish.own_name,
             offset_minutes: wish.offset_minutes,
             total: i64::try_from(chat.messages.len()).unwrap_or(i64::MAX),
             done: 0,
             finished_at: None,
-            created_at: self.now(),
+            created_at: now,
         };
-        let request = json!([blob.to_string(), import.name, import.own_name, import.offset_minutes]);
-        let scope = format!("chat.import/{}", actor.person);
+        let request = json!([
+            import.blob.to_string(),
+            import.name,
+            import.own_name,
+            import.offset_minutes
+        ]);
+        let scope = format!("chat.import/{person}");
         let key = WriteKey::client(&scope, key, request.to_string().as_bytes());
         let import_id: Result<String, ChatError> = self
             .store()
             .write(key, async move |tx: &mut Tx<'_>| {
-                let (person, now) = (import.person, import.created_at);
                 if store::imports::count(tx, person, now - DAY).await? >= IMPORTS_A_DAY_MAX {
                     return Err(ChatError::TooOften(DAY));
                 }
                 store::imports::put(tx, &import).await?;
-                job::enqueue(tx, IMPORT_JOB, &import.import_id, "null", now).await?;
                 Ok(import.import_id.clone())
             })
             .await;
-        self.import(actor, import_id?).await
+        let import_id = import_id?;
+        // Only what was allowed is kept. Should the node die before it is, the client comes back with its key and it is.
+        self.store().put_blob(wish.text).await?;
+        let job_name = import_id.clone();
+        self.write(async move |tx: &mut Tx<'_>| {
+            Ok(job::enqueue(tx, IMPORT_JOB, &job_name, "null", now).await?)
+        })
+        .await?;
+        self.import(actor, import_id).await
     }
 
     /// How far an import of the actor's has come.

@@ -125,7 +125,14 @@ impl Chat {
         let media = self.keep_blob(actor.person, random::token(), upload).await?;
         let uri = self.media_uri(&media.media_id);
         self.write(async move |tx: &mut Tx<'_>| {
-            must_have_left(tx, media.uploader, &media.media_id, media.size_bytes, media.created_at).await?;
+            must_have_left(
+                tx,
+                media.uploader,
+                &media.media_id,
+                media.size_bytes,
+                media.created_at,
+            )
+            .await?;
             Ok(store::media::put(tx, &media).await?)
         })
         .await?;
@@ -232,7 +239,11 @@ impl Chat {
             }
             let reserved = store::reservations::find(tx, &media_id).await?;
             let is_awaited = reserved.is_some_and(|reserved| now < reserved.expires_at);
-            Ok(if is_awaited { Place::Awaited } else { Place::Nothing })
+            Ok(if is_awaited {
+                Place::Awaited
+            } else {
+                Place::Nothing
+            })
         })
         .await
     }

@@ -155,12 +155,12 @@ impl Chat {
     ) -> Result<(), ChatError> {
         let service = service.to_owned();
         let is_blocked = self
-            .read(async move |tx: &mut Tx<'_>| {
-                Ok(store::notices::is_blocked(tx, person, &service).await?)
-            })
+            .read(async move |tx: &mut Tx<'_>| Ok(store::notices::is_blocked(tx, person, &service).await?))
             .await?;
         if is_blocked {
-            return Err(ChatError::forbidden("the person wants no messages of this service"));
+            return Err(ChatError::forbidden(
+                "the person wants no messages of this service",
+            ));
         }
         let room_id = self.open_direct(&actor_of(account), person).await?;
         let drafts = waiting.iter().map(|notice| Draft {

@@ -64,7 +64,10 @@ impl Chat {
         if !previews.settings.url_previews {
             return Err(ChatError::NotOffered);
         }
-        previews.askers.check(&actor.person).map_err(ChatError::TooOften)?;
+        previews
+            .askers
+            .check(&actor.person)
+            .map_err(ChatError::TooOften)?;
         if url.len() > PREVIEW_URL_BYTES_MAX {
             return Err(ChatError::invalid(format!(
                 "an address has at most {PREVIEW_URL_BYTES_MAX} bytes"
@@ -124,7 +127,14 @@ impl Chat {
         let uri = self.media_uri(&media_id);
         let media = self.keep_blob(actor.person, media_id, upload).await?;
         self.write(async move |tx: &mut Tx<'_>| {
-            must_have_left(tx, media.uploader, &media.media_id, media.size_bytes, media.created_at).await?;
+            must_have_left(
+                tx,
+                media.uploader,
+                &media.media_id,
+                media.size_bytes,
+                media.created_at,
+            )
+            .await?;
             Ok(store::media::put(tx, &media).await?)
         })
         .await?;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use haechi_store::Tx;
 
 use super::Chat;
+use super::desk::Turn;
 use super::media::Download;
 use crate::model::{ChatError, ThumbnailSize, thumbnail_of};
 use crate::store;
@@ -34,8 +35,7 @@ impl Chat {
         if let Some(found) = self.find_thumbnail(media_id, size).await? {
             return self.sent(found).await;
         }
-        let made = self.make_thumbnail(&media, size).await?;
-        drop(turn);
+        let made = self.make_thumbnail(turn, &media, size).await?;
         self.sent(made).await
     }
 
@@ -49,11 +49,18 @@ impl Chat {
             .await
     }
 
-    async fn make_thumbnail(&self, media: &Media, size: ThumbnailSize) -> Result<Thumbnail, ChatError> {
+    async fn make_thumbnail(
+        &self,
+        turn: Turn,
+        media: &Media,
+        size: ThumbnailSize,
+    ) -> Result<Thumbnail, ChatError> {
         let bytes = self.read_blob(media.blob, media.size_bytes).await?;
-        let made = tokio::task::spawn_blocking(move || thumbnail_of(&bytes, size)).await;
+        // The thread keeps the turn: it goes on though the client has gone.
+        let made = tokio::task::spawn_blocking(move || (thumbnail_of(&bytes, size), turn)).await;
         // A decoder that panics has met a file that is no picture.
-        let picture = made.map_err(|_| ChatError::NoPicture)??;
+        let (picture, _turn) = made.map_err(|_| ChatError::NoPicture)?;
+        let picture = picture?;
         let size_bytes = i64::try_from(picture.bytes.len()).unwrap_or(i64::MAX);
         let blob = self.store().put_blob(Bytes::from(picture.bytes)).await?;
         let thumbnail = Thumbnail {

@@ -17,11 +17,7 @@ const COUNT: &str = "
     RETURNING hashes";
 
 /// Lets a person be found under this hash.
-pub(crate) async fn put(
-    tx: &mut Tx<'_>,
-    person: PersonId,
-    phone_hash: &[u8; 32],
-) -> Result<(), StoreError> {
+pub(crate) async fn put(tx: &mut Tx<'_>, person: PersonId, phone_hash: &[u8; 32]) -> Result<(), StoreError> {
     tx.execute(PUT, &[&person, phone_hash]).await.map(drop)
 }
 

@@ -97,12 +97,11 @@ pub(crate) async fn unblock(tx: &mut Tx<'_>, person: PersonId, service: &str) ->
 }
 
 /// Whether a person does not want a service's messages.
-pub(crate) async fn is_blocked(
-    tx: &mut Tx<'_>,
-    person: PersonId,
-    service: &str,
-) -> Result<bool, StoreError> {
-    Ok(tx.query_optional(IS_BLOCKED, &[&person, &service]).await?.is_some())
+pub(crate) async fn is_blocked(tx: &mut Tx<'_>, person: PersonId, service: &str) -> Result<bool, StoreError> {
+    Ok(tx
+        .query_optional(IS_BLOCKED, &[&person, &service])
+        .await?
+        .is_some())
 }
 
 /// Up to `limit` services whose messages a person does not want, by name.

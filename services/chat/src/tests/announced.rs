@@ -8,7 +8,13 @@ use crate::model::limits::{RESERVATION_KEPT, RESERVATIONS_MAX};
 const CREATE: &str = "/_matrix/media/v1/create";
 
 async fn announce(app: &TestApp, who: &SignedUp) -> String {
-    let made = app.post(CREATE).bearer(&who.access_token).send().await.expect(200).json();
+    let made = app
+        .post(CREATE)
+        .bearer(&who.access_token)
+        .send()
+        .await
+        .expect(200)
+        .json();
     let until = made["unused_expires_at"].as_i64().unwrap();
     assert_eq!(until, (app.context.now() + RESERVATION_KEPT).millis());
     let uri = made["content_uri"].as_str().unwrap();
@@ -44,8 +50,16 @@ async fn an_announced_upload_is_waited_for(store: TestStore) {
     );
     assert_eq!(sent.expect(200).json(), serde_json::json!({}));
     let found = found.expect(200);
-    assert_eq!((found.text().as_str(), &found.headers["content-type"]), ("hello", &"text/plain".parse().unwrap()));
-    assert!(found.headers["content-disposition"].to_str().unwrap().contains("a.txt"));
+    assert_eq!(
+        (found.text().as_str(), &found.headers["content-type"]),
+        ("hello", &"text/plain".parse().unwrap())
+    );
+    assert!(
+        found.headers["content-disposition"]
+            .to_str()
+            .unwrap()
+            .contains("a.txt")
+    );
     let refused = send(&app, &minji, &media, "hello").await;
     assert_matrix_error(&refused, 409, "M_CANNOT_OVERWRITE_MEDIA");
     assert_matrix_error(&send(&app, &joon, &media, "other").await, 403, "M_FORBIDDEN");
@@ -62,13 +76,22 @@ async fn what_nobody_announced_is_not_taken(store: TestStore) {
         assert_matrix_error(&send(&app, &minji, other, "x").await, 404, "M_NOT_FOUND");
     }
     let stranger = app.put(&format!("/_matrix/media/v3/upload/{media}"));
-    assert_matrix_error(&stranger.bytes("text/plain", "x").send().await, 401, "M_MISSING_TOKEN");
+    assert_matrix_error(
+        &stranger.bytes("text/plain", "x").send().await,
+        401,
+        "M_MISSING_TOKEN",
+    );
     assert_matrix_error(&app.post(CREATE).send().await, 401, "M_MISSING_TOKEN");
-    let large = app.put(&format!("/_matrix/media/v3/upload/{media}")).bearer(&minji.access_token);
+    let large = app
+        .put(&format!("/_matrix/media/v3/upload/{media}"))
+        .bearer(&minji.access_token);
     let large = large.bytes("text/plain", vec![0; haechi_base::limits::UPLOAD_BYTES_MAX + 1]);
     assert_matrix_error(&large.send().await, 413, "M_TOO_LARGE");
     app.advance(RESERVATION_KEPT);
-    let (minji, joon) = (app.sign_in(&minji.phone, None).await, app.sign_in(&joon.phone, None).await);
+    let (minji, joon) = (
+        app.sign_in(&minji.phone, None).await,
+        app.sign_in(&joon.phone, None).await,
+    );
     assert_matrix_error(&send(&app, &minji, &media, "x").await, 404, "M_NOT_FOUND");
     assert_matrix_error(&fetch(&app, &joon, &media, 0).await, 404, "M_NOT_FOUND");
 }

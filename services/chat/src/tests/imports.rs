@@ -31,29 +31,49 @@ async fn begin(app: &TestApp, who: &SignedUp, key: &str, query: &str, text: &str
 async fn standing(app: &TestApp, who: &SignedUp, import: &Value) -> Value {
     let import_id = import["import_id"].as_str().unwrap();
     let path = format!("/api/chat/imports/{import_id}");
-    app.get(&path).bearer(&who.access_token).send().await.expect(200).json()
+    app.get(&path)
+        .bearer(&who.access_token)
+        .send()
+        .await
+        .expect(200)
+        .json()
 }
 
 async fn messages(app: &TestApp, who: &SignedUp, room: &str) -> Vec<Value> {
     let path = format!("rooms/{room}/messages?dir=f&limit=500");
     let page = get(app, who, &path).await.expect(200).json();
     let events = page["chunk"].as_array().unwrap().iter();
-    events.filter(|event| event["type"] == "m.room.message").cloned().collect()
+    events
+        .filter(|event| event["type"] == "m.room.message")
+        .cloned()
+        .collect()
 }
 
 async fn a_chat_is_moved_in_and_only_read_from_then_on(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let own_name = segment("홍길동");
-    let begun = begin(&app, &minji, "k", &format!("own_name={own_name}"), TEXT).await.expect(202).json();
-    assert_eq!((&begun["state"], &begun["messages_total"]), (&json!("running"), &json!(3)));
+    let begun = begin(&app, &minji, "k", &format!("own_name={own_name}"), TEXT)
+        .await
+        .expect(202)
+        .json();
+    assert_eq!(
+        (&begun["state"], &begun["messages_total"]),
+        (&json!("running"), &json!(3))
+    );
     assert_eq!(begun["name"], "바다 모임");
     app.run_due_jobs().await;
     let done = standing(&app, &minji, &begun).await;
-    assert_eq!((&done["state"], &done["messages_done"]), (&json!("done"), &json!(3)));
+    assert_eq!(
+        (&done["state"], &done["messages_done"]),
+        (&json!("done"), &json!(3))
+    );
     let room = segment(begun["room_id"].as_str().unwrap());
     let said = messages(&app, &minji, &room).await;
-    let told: Vec<&str> = said.iter().map(|event| event["content"]["body"].as_str().unwrap()).collect();
+    let told: Vec<&str> = said
+        .iter()
+        .map(|event| event["content"]["body"].as_str().unwrap())
+        .collect();
     assert_eq!(
         told,
         [
@@ -63,7 +83,10 @@ async fn a_chat_is_moved_in_and_only_read_from_then_on(store: TestStore) {
         ]
     );
     let origin = &said[1]["content"]["org.haechi.imported"];
-    assert_eq!((&origin["author"], &origin["own"], &origin["text"]), (&json!("홍길동"), &json!(true), &json!("안녕")));
+    assert_eq!(
+        (&origin["author"], &origin["own"], &origin["text"]),
+        (&json!("홍길동"), &json!(true), &json!("안녕"))
+    );
     assert_eq!(said[2]["sender"], minji.user_id.as_str());
     // Nobody writes there any more, not even who moved it in; others may be asked in to read.
     let path = format!("rooms/{room}/send/m.room.message/1");
@@ -72,11 +95,23 @@ async fn a_chat_is_moved_in_and_only_read_from_then_on(store: TestStore) {
     let name = json!({ "name": "x" });
     let refused = put(&app, &minji, &format!("rooms/{room}/state/m.room.name/"), name).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
-    post(&app, &minji, &format!("rooms/{room}/invite"), json!({ "user_id": joon.user_id })).await.expect(200);
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(
+        &app,
+        &minji,
+        &format!("rooms/{room}/invite"),
+        json!({ "user_id": joon.user_id }),
+    )
+    .await
+    .expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     assert_matrix_error(&put(&app, &joon, &path, text).await, 403, "M_FORBIDDEN");
     assert_eq!(messages(&app, &joon, &room).await.len(), 3);
-    let refused = app.get(&format!("/api/chat/imports/{}", begun["import_id"].as_str().unwrap()));
+    let refused = app.get(&format!(
+        "/api/chat/imports/{}",
+        begun["import_id"].as_str().unwrap()
+    ));
     let refused = refused.bearer(&joon.access_token).send().await;
     assert_problem(&refused, 404, "no-such-person");
 }
@@ -87,18 +122,29 @@ async fn a_long_chat_comes_bit_by_bit_and_an_interruption_doubles_nothing(store:
     let a_run = IMPORT_BATCH_MESSAGES * IMPORT_RUN_BATCHES;
     let count = a_run + IMPORT_BATCH_MESSAGES + 7;
     let text: String = (0..count)
-        .map(|number| format!("2022년 10월 15일 오후 3:{:02}, 김바다 : 말 {number}\n", number % 60))
+        .map(|number| {
+            format!(
+                "2022년 10월 15일 오후 3:{:02}, 김바다 : 말 {number}\n",
+                number % 60
+            )
+        })
         .collect();
     let begun = begin(&app, &minji, "k", "", &text).await.expect(202).json();
     app.run_due_jobs().await;
     let halfway = standing(&app, &minji, &begun).await;
-    assert_eq!((&halfway["state"], &halfway["messages_done"]), (&json!("running"), &json!(a_run)));
+    assert_eq!(
+        (&halfway["state"], &halfway["messages_done"]),
+        (&json!("running"), &json!(a_run))
+    );
     // As if the node had died between the batch and the note of it: it is done again from an older place.
     let import_id = begun["import_id"].as_str().unwrap().to_owned();
     app.run_due_jobs().await;
     assert!(chat.run_import(&import_id).await.unwrap());
     let done = standing(&app, &minji, &begun).await;
-    assert_eq!((&done["state"], &done["messages_done"]), (&json!("done"), &json!(count)));
+    assert_eq!(
+        (&done["state"], &done["messages_done"]),
+        (&json!("done"), &json!(count))
+    );
     let room = segment(begun["room_id"].as_str().unwrap());
     let export = app.get(&format!("/api/chat/rooms/{room}/export?format=json"));
     let export = export.bearer(&minji.access_token).send().await.expect(200).json();
@@ -138,23 +184,43 @@ async fn a_key_begins_one_import_and_bad_texts_begin_none(store: TestStore) {
         assert_problem(&begin(&app, &minji, "bad", "", text).await, 422, "invalid-body");
     }
     let bytes = app.post("/api/chat/imports").bearer(&minji.access_token);
-    let bytes = bytes.header("idempotency-key", "bad").bytes("text/plain", b"\xff\xfe".to_vec());
+    let bytes = bytes
+        .header("idempotency-key", "bad")
+        .bytes("text/plain", b"\xff\xfe".to_vec());
     assert_problem(&bytes.send().await, 422, "invalid-body");
     let long_name = format!("name={}", "x".repeat(101));
-    assert_problem(&begin(&app, &minji, "bad", &long_name, TEXT).await, 422, "invalid-body");
-    assert_problem(&begin(&app, &minji, "bad", "offset_minutes=1000", TEXT).await, 400, "invalid-query");
-    assert_problem(&begin(&app, &minji, "bad", "x=1", TEXT).await, 400, "invalid-query");
+    assert_problem(
+        &begin(&app, &minji, "bad", &long_name, TEXT).await,
+        422,
+        "invalid-body",
+    );
+    assert_problem(
+        &begin(&app, &minji, "bad", "offset_minutes=1000", TEXT).await,
+        400,
+        "invalid-query",
+    );
+    assert_problem(
+        &begin(&app, &minji, "bad", "x=1", TEXT).await,
+        400,
+        "invalid-query",
+    );
     let without_key = app.post("/api/chat/imports").bearer(&minji.access_token);
     let without_key = without_key.bytes("text/plain", TEXT).send().await;
     assert_problem(&without_key, 400, "idempotency-key-needed");
     for number in 1..IMPORTS_A_DAY_MAX {
-        begin(&app, &minji, &format!("k{number}"), "", TEXT).await.expect(202);
+        begin(&app, &minji, &format!("k{number}"), "", TEXT)
+            .await
+            .expect(202);
     }
-    assert_problem(&begin(&app, &minji, "one more", "", TEXT).await, 429, "too-many-requests");
+    assert_problem(
+        &begin(&app, &minji, "one-more", "", TEXT).await,
+        429,
+        "too-many-requests",
+    );
     begin(&app, &minji, "k", "", TEXT).await.expect(202);
     app.advance(Duration::from_secs(24 * 3600));
     let next_day = app.sign_in(&minji.phone, None).await;
-    begin(&app, &next_day, "one more", "", TEXT).await.expect(202);
+    begin(&app, &next_day, "one-more", "", TEXT).await.expect(202);
 }
 
 async fn who_leaves_the_room_does_not_get_the_rest(store: TestStore) {
@@ -165,7 +231,9 @@ async fn who_leaves_the_room_does_not_get_the_rest(store: TestStore) {
     let begun = begin(&app, &minji, "k", "", &text).await.expect(202).json();
     app.run_due_jobs().await;
     let room = segment(begun["room_id"].as_str().unwrap());
-    post(&app, &minji, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
+    post(&app, &minji, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
     app.run_due_jobs().await;
     assert_eq!(standing(&app, &minji, &begun).await["state"], "stopped");
     assert!(chat.run_import("none").await.unwrap());

@@ -94,26 +94,40 @@ async fn site() -> (String, Arc<AtomicU32>) {
             count.fetch_add(1, Ordering::SeqCst);
             async move { request }
         }));
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await });
     (address, asked)
 }
 
 async fn preview(app: &TestApp, who: &SignedUp, url: &str) -> TestResponse {
-    app.get(&format!("/_matrix/client/v1/media/preview_url?url={}", segment(url)))
-        .bearer(&who.access_token)
-        .send()
-        .await
+    app.get(&format!(
+        "/_matrix/client/v1/media/preview_url?url={}",
+        segment(url)
+    ))
+    .bearer(&who.access_token)
+    .send()
+    .await
 }
 
 async fn a_link_is_told_with_its_picture_and_kept_for_an_hour(store: TestStore) {
     let app = start(store, OF_THIS_MACHINE).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let (site, asked) = site().await;
-    let told = preview(&app, &minji, &format!("{site}/page")).await.expect(200).json();
-    assert_eq!((&told["og:title"], &told["og:description"]), (&json!("해치 <3"), &json!("about")));
-    assert_eq!((&told["og:image:width"], &told["og:image:height"]), (&json!(40), &json!(30)));
+    let told = preview(&app, &minji, &format!("{site}/page"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&told["og:title"], &told["og:description"]),
+        (&json!("해치 <3"), &json!("about"))
+    );
+    assert_eq!(
+        (&told["og:image:width"], &told["og:image:height"]),
+        (&json!(40), &json!(30))
+    );
     assert_eq!(told["og:image:type"], "image/png");
     let image = told["og:image"].as_str().unwrap().strip_prefix("mxc://").unwrap();
     let picture = app.get(&format!("/_matrix/client/v1/media/download/{image}"));
@@ -121,12 +135,24 @@ async fn a_link_is_told_with_its_picture_and_kept_for_an_hour(store: TestStore) 
     assert_eq!(told["matrix:image:size"], picture.body.len());
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     // Others are told the same, under the old path as well, and the site is not asked again.
-    let old = app.get(&format!("/_matrix/media/v3/preview_url?ts=1&url={}", segment(&format!("{site}/page#there"))));
-    assert_eq!(old.bearer(&joon.access_token).send().await.expect(200).json(), told);
+    let old = app.get(&format!(
+        "/_matrix/media/v3/preview_url?ts=1&url={}",
+        segment(&format!("{site}/page#there"))
+    ));
+    assert_eq!(
+        old.bearer(&joon.access_token).send().await.expect(200).json(),
+        told
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     app.advance(PREVIEW_KEPT);
     let joon = app.sign_in(&joon.phone, None).await;
-    assert_eq!(preview(&app, &joon, &format!("{site}/page")).await.expect(200).json(), told);
+    assert_eq!(
+        preview(&app, &joon, &format!("{site}/page"))
+            .await
+            .expect(200)
+            .json(),
+        told
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }
 
@@ -135,7 +161,10 @@ async fn odd_pages_are_told_as_far_as_they_go(store: TestStore) {
     let minji = app.sign_up("Minji").await;
     let (site, _) = site().await;
     let told = async |path: &str| -> Value {
-        preview(&app, &minji, &format!("{site}{path}")).await.expect(200).json()
+        preview(&app, &minji, &format!("{site}{path}"))
+            .await
+            .expect(200)
+            .json()
     };
     assert_eq!(told("/old").await["og:title"], "옛 한글");
     assert_eq!(told("/empty").await, json!({}));
@@ -168,7 +197,13 @@ async fn nobody_reaches_the_operators_network(store: TestStore) {
         assert_matrix_error(&refused, 502, "M_UNKNOWN");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nothing was called");
-    for malformed in ["", "nonsense", "ftp://example.org/", "file:///etc/passwd", "javascript:alert(1)"] {
+    for malformed in [
+        "",
+        "nonsense",
+        "ftp://example.org/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+    ] {
         assert_matrix_error(&preview(&app, &minji, malformed).await, 400, "M_INVALID_PARAM");
     }
     let long = format!("http://example.org/{}", "x".repeat(3_000));

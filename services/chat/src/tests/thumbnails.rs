@@ -50,27 +50,67 @@ async fn pictures_of_every_kind_become_thumbnails(store: TestStore) {
     let (app, _) = start(store).await;
     let minji = app.sign_up("Minji").await;
     let photo = halves(1_000, 500);
-    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
+    for format in [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Gif,
+        ImageFormat::WebP,
+    ] {
         // What it is told by its bytes, not by what is claimed.
         let media = upload(&app, &minji, "text/plain", written(&photo, format)).await;
-        let scaled = thumbnail(&app, &minji, &media, "width=640&height=480").await.expect(200);
+        let scaled = thumbnail(&app, &minji, &media, "width=640&height=480")
+            .await
+            .expect(200);
         assert_eq!(size_of(&scaled), (640, 320), "{format:?}");
-        let cut = thumbnail(&app, &minji, &media, "width=96&height=96&method=crop&animated=true").await;
+        let cut = thumbnail(
+            &app,
+            &minji,
+            &media,
+            "width=96&height=96&method=crop&animated=true",
+        )
+        .await;
         let cut = cut.expect(200);
         assert_eq!(size_of(&cut), (96, 96), "{format:?}");
         let kind = cut.headers["content-type"].to_str().unwrap();
         assert!(matches!(kind, "image/jpeg" | "image/png"), "{kind}");
-        assert!(cut.headers["content-disposition"].to_str().unwrap().starts_with("inline"));
-        let again = thumbnail(&app, &minji, &media, "width=90&height=96&method=crop").await.expect(200);
-        assert_eq!((again.headers["etag"].clone(), again.body), (cut.headers["etag"].clone(), cut.body));
+        assert!(
+            cut.headers["content-disposition"]
+                .to_str()
+                .unwrap()
+                .starts_with("inline")
+        );
+        let again = thumbnail(&app, &minji, &media, "width=90&height=96&method=crop")
+            .await
+            .expect(200);
+        assert_eq!(
+            (again.headers["etag"].clone(), again.body),
+            (cut.headers["etag"].clone(), cut.body)
+        );
     }
     let clear: DynamicImage = RgbaImage::from_pixel(400, 400, Rgba([1, 2, 3, 0])).into();
     let media = upload(&app, &minji, "image/png", written(&clear, ImageFormat::Png)).await;
-    let small = thumbnail(&app, &minji, &media, "width=32&height=32&method=crop").await.expect(200);
+    let small = thumbnail(&app, &minji, &media, "width=32&height=32&method=crop")
+        .await
+        .expect(200);
     assert_eq!(small.headers["content-type"], "image/png");
-    assert_eq!(image::load_from_memory(&small.body).unwrap().to_rgba8().get_pixel(5, 5).0[3], 0);
-    let tiny = upload(&app, &minji, "image/png", written(&halves(20, 10), ImageFormat::Png)).await;
-    let tiny = thumbnail(&app, &minji, &tiny, "width=800&height=600").await.expect(200);
+    assert_eq!(
+        image::load_from_memory(&small.body)
+            .unwrap()
+            .to_rgba8()
+            .get_pixel(5, 5)
+            .0[3],
+        0
+    );
+    let tiny = upload(
+        &app,
+        &minji,
+        "image/png",
+        written(&halves(20, 10), ImageFormat::Png),
+    )
+    .await;
+    let tiny = thumbnail(&app, &minji, &tiny, "width=800&height=600")
+        .await
+        .expect(200);
     assert_eq!(size_of(&tiny), (20, 10), "nothing is made larger");
 }
 
@@ -94,7 +134,9 @@ async fn a_thumbnail_is_upright_and_tells_nothing_of_the_place(store: TestStore)
     let photo = turned(&halves(800, 400), secret);
     assert!(photo.windows(secret.len()).any(|part| part == secret.as_bytes()));
     let media = upload(&app, &minji, "image/jpeg", photo).await;
-    let made = thumbnail(&app, &minji, &media, "width=320&height=240").await.expect(200);
+    let made = thumbnail(&app, &minji, &media, "width=320&height=240")
+        .await
+        .expect(200);
     assert_eq!(size_of(&made), (120, 240), "orientation 6 stands upright");
     let image = image::load_from_memory(&made.body).unwrap().to_rgb8();
     let (top, bottom) = (image.get_pixel(60, 20).0, image.get_pixel(60, 220).0);
@@ -102,7 +144,9 @@ async fn a_thumbnail_is_upright_and_tells_nothing_of_the_place(store: TestStore)
     for told in [secret.as_bytes(), b"Exif"] {
         assert!(!made.body.windows(told.len()).any(|part| part == told));
     }
-    let face = thumbnail(&app, &minji, &media, "width=96&height=96&method=crop").await.expect(200);
+    let face = thumbnail(&app, &minji, &media, "width=96&height=96&method=crop")
+        .await
+        .expect(200);
     assert_eq!(size_of(&face), (96, 96));
 }
 
@@ -127,13 +171,34 @@ async fn bombs_are_refused_and_harm_nobody(store: TestStore) {
     let (app, _) = start(store).await;
     let minji = app.sign_up("Minji").await;
     let photo = written(&halves(300, 300), ImageFormat::Png);
+    let empty_data = b"\0\0\0\0IDAT\x35\xaf\x06\x1e".to_vec();
     let cases: [(&str, Vec<u8>, u16, &str); 9] = [
         ("huge PNG", png_head(60_000, 60_000), 413, "M_TOO_LARGE"),
         ("long PNG", png_head(1, 4_000_000_000), 413, "M_TOO_LARGE"),
-        ("many pixels", png_head(16_000, 16_000), 413, "M_TOO_LARGE"),
-        ("huge GIF", b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x08\0;".to_vec(), 413, "M_TOO_LARGE"),
-        ("SVG", b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>".to_vec(), 400, "M_UNKNOWN"),
-        ("polyglot", b"\x89PNG\r\n\x1a\n<script>alert(1)</script>".to_vec(), 400, "M_UNKNOWN"),
+        (
+            "many pixels",
+            [png_head(16_000, 16_000), empty_data].concat(),
+            413,
+            "M_TOO_LARGE",
+        ),
+        (
+            "huge GIF",
+            b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x08\0;".to_vec(),
+            413,
+            "M_TOO_LARGE",
+        ),
+        (
+            "SVG",
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>".to_vec(),
+            400,
+            "M_UNKNOWN",
+        ),
+        (
+            "polyglot",
+            b"\x89PNG\r\n\x1a\n<script>alert(1)</script>".to_vec(),
+            400,
+            "M_UNKNOWN",
+        ),
         ("cut off", photo[..photo.len() / 2].to_vec(), 400, "M_UNKNOWN"),
         ("no pixels", png_head(20, 20), 400, "M_UNKNOWN"),
         ("nothing", Vec::new(), 400, "M_UNKNOWN"),
@@ -145,11 +210,19 @@ async fn bombs_are_refused_and_harm_nobody(store: TestStore) {
         assert_matrix_error(&refused, status, code);
     }
     let media = upload(&app, &minji, "image/png", photo).await;
-    for wish in ["width=0&height=9", "width=-1&height=9", "width=1.5&height=9", "width=9", "width=9&height=9&method=x"] {
+    for wish in [
+        "width=0&height=9",
+        "width=-1&height=9",
+        "width=1.5&height=9",
+        "width=9",
+        "width=9&height=9&method=x",
+    ] {
         let refused = thumbnail(&app, &minji, &media, wish).await;
         assert_matrix_error(&refused, 400, "M_INVALID_PARAM");
     }
-    thumbnail(&app, &minji, &media, "width=96&height=96").await.expect(200);
+    thumbnail(&app, &minji, &media, "width=96&height=96")
+        .await
+        .expect(200);
     let path = format!("/_matrix/client/v1/media/thumbnail/{media}?width=96&height=96");
     assert_matrix_error(&app.get(&path).send().await, 401, "M_MISSING_TOKEN");
 }

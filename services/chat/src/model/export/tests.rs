@@ -39,13 +39,24 @@ fn written(event: &Event) -> String {
 
 #[test]
 fn a_message_stands_under_its_day_with_its_author_and_time() {
-    let html = written(&event(person(2), "m.room.message", &json!({"msgtype": "m.text", "body": "a\nb"})));
+    let html = written(&event(
+        person(2),
+        "m.room.message",
+        &json!({"msgtype": "m.text", "body": "a\nb"}),
+    ));
     assert_eq!(
         html,
         "<h2>2022-10-15 토요일</h2>\n<article><b>Joon</b><p>a\nb</p><time>15:19</time></article>\n"
     );
-    let own = written(&event(person(1), "m.room.message", &json!({"msgtype": "m.text", "body": "a"})));
-    assert!(own.contains("<article class=\"own\"><b>&lt;Minji&gt;</b>"), "{own}");
+    let own = written(&event(
+        person(1),
+        "m.room.message",
+        &json!({"msgtype": "m.text", "body": "a"}),
+    ));
+    assert!(
+        own.contains("<article class=\"own\"><b>&lt;Minji&gt;</b>"),
+        "{own}"
+    );
 }
 
 #[test]
@@ -55,7 +66,13 @@ fn media_is_a_link_and_a_strange_address_is_none() {
         written(&event(person(2), "m.room.message", &content))
     };
     assert!(image("mxc://haechi.test/a-1").contains("<a href=\"https://haechi.test/media/haechi.test/a-1\""));
-    for url in ["https://evil.example/x", "mxc://a/b\"onclick=x", "mxc://a", "mxc:///b", "javascript:alert(1)"] {
+    for url in [
+        "https://evil.example/x",
+        "mxc://a/b\"onclick=x",
+        "mxc://a",
+        "mxc:///b",
+        "javascript:alert(1)",
+    ] {
         assert!(!image(url).contains("<a "), "{url}");
     }
 }
@@ -69,13 +86,18 @@ fn what_was_taken_back_or_edited_or_imported_is_told_so() {
         "body": "* new", "m.new_content": {"body": "new"},
         "m.relates_to": {"rel_type": "m.replace", "event_id": "$0"},
     });
-    assert!(written(&event(person(2), "m.room.message", &edit)).contains("<p>new <small>(수정됨)</small></p>"));
+    assert!(
+        written(&event(person(2), "m.room.message", &edit)).contains("<p>new <small>(수정됨)</small></p>")
+    );
     let imported = json!({
         "body": "홍길동, 2001-02-03 04:05: 안녕",
         IMPORTED_FIELD: {"author": "홍길동", "text": "안녕", "sent_at": 981_140_700_000_i64, "own": true},
     });
     let html = written(&event(person(2), "m.room.message", &imported));
-    assert!(html.contains("2001-02-03") && html.contains("<b>홍길동</b><p>안녕</p><time>04:05</time>"), "{html}");
+    assert!(
+        html.contains("2001-02-03") && html.contains("<b>홍길동</b><p>안녕</p><time>04:05</time>"),
+        "{html}"
+    );
     assert_eq!(written(&event(person(2), "m.reaction", &json!({}))), "");
 }
 

@@ -87,7 +87,9 @@ fn numbered_day(line: &str) -> Option<(Day, &str)> {
 
 /// What follows the mark between two parts of a day.
 fn part<'l>(rest: &'l str, korean: &str) -> Option<&'l str> {
-    let rest = rest.strip_prefix(korean).or_else(|| rest.strip_prefix(['.', '-', '/']))?;
+    let rest = rest
+        .strip_prefix(korean)
+        .or_else(|| rest.strip_prefix(['.', '-', '/']))?;
     Some(rest.trim_start())
 }
 

@@ -132,7 +132,13 @@ fn the_dotted_form_is_read() {
 
 #[test]
 fn what_is_no_chat_has_no_messages() {
-    for text in ["", "\n\n", "hello", "2022년 13월 45일 오후 3:19, 가 : 나", "[가] [오후 3:19] 나"] {
+    for text in [
+        "",
+        "\n\n",
+        "hello",
+        "2022년 13월 45일 오후 3:19, 가 : 나",
+        "[가] [오후 3:19] 나",
+    ] {
         assert_eq!(read_kakao(text).messages, [], "{text:?}");
     }
     let days_only = read_kakao("2022년 10월 15일 오후 3:19\n2022년 10월 16일 오후 3:19\n");

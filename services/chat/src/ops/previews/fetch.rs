@@ -141,12 +141,14 @@ impl Fetcher {
     /// Whether an address may be asked, as far as it can be told without resolving its name.
     fn may_ask(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
-        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
+        {
             return false;
         }
         // Addresses written as numbers go past the resolver.
         let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-        let is_this_machine = self.reaches_this_machine && literal.is_some_and(|address| address.is_loopback());
+        let is_this_machine =
+            self.reaches_this_machine && literal.is_some_and(|address| address.is_loopback());
         let is_allowed = literal.is_none_or(|address| may_call(address, self.reaches_this_machine));
         let is_ordinary_port = matches!(url.port_or_known_default(), Some(80 | 443));
         is_allowed && (is_ordinary_port || is_this_machine)
@@ -200,7 +202,12 @@ mod tests {
     fn only_public_addresses_on_ordinary_ports_are_asked() {
         let fetcher = Fetcher::new(false).unwrap();
         let may = |url: &str| read_url(url).is_ok_and(|url| fetcher.may_ask(&url));
-        for url in ["http://example.org/", "https://example.org:443/x", "http://1.1.1.1/", "https://[2606:4700::1111]/"] {
+        for url in [
+            "http://example.org/",
+            "https://example.org:443/x",
+            "http://1.1.1.1/",
+            "https://[2606:4700::1111]/",
+        ] {
             assert!(may(url), "{url}");
         }
         for url in [
