@@ -138,6 +138,7 @@ fn too_large() -> ChatError {
     ))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed to `map_err`")]
 fn refuse(error: ImageError) -> ChatError {
     match error {
         ImageError::Limits(_) => too_large(),

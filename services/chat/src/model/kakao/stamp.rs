@@ -69,8 +69,8 @@ pub(super) fn day(line: &str) -> Option<(Day, &str)> {
     };
     let (month, rest) = line.split_once(' ')?;
     let month = month.trim_end_matches('.').to_lowercase();
-    let is_month = |name: &&str| month.len() >= 3 && name.starts_with(&month);
-    let month = MONTHS.iter().position(|name| is_month(&name))?;
+    let is_month = |name: &str| month.len() >= 3 && name.starts_with(&month);
+    let month = MONTHS.iter().position(|name| is_month(name))?;
     let (day, rest) = number(rest.trim_start(), 2)?;
     let (year, rest) = number(rest.trim_start_matches([',', ' ']), 4)?;
     let month = i64::try_from(month).ok()?;
