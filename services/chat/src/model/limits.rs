@@ -126,7 +126,7 @@ pub const PREVIEW_TITLE_MAX: usize = 300;
 pub const PREVIEW_DESCRIPTION_MAX: usize = 1_000;
 
 /// Rooms that a node exports at once.
-pub const EXPORTS_AT_ONCE_MAX: usize = 4;
+pub const EXPORTS_AT_ONCE_MAX: usize = 16;
 
 /// Events that an export reads at once.
 pub const EXPORT_PAGE_EVENTS: u32 = 200;

@@ -169,3 +169,42 @@ fn encode(image: &DynamicImage) -> Result<Picture, ChatError> {
         height,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::ThumbnailMethod;
+    use proptest::prelude::*;
+
+    fn sample(format: ImageFormat) -> Vec<u8> {
+        let pixel = |x: u32, y: u32| image::Rgb([x, y, x ^ y].map(|part| u8::try_from(part % 256).unwrap()));
+        let picture: DynamicImage = image::RgbImage::from_fn(40, 30, pixel).into();
+        let mut bytes = Vec::new();
+        picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_picture_is_refused_or_shown_and_never_a_panic(
+            format in prop_oneof![
+                Just(ImageFormat::Jpeg), Just(ImageFormat::Png), Just(ImageFormat::Gif), Just(ImageFormat::WebP)
+            ],
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            kept in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = sample(format);
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            bytes.truncate(kept.index(bytes.len()) + 1);
+            let size = ThumbnailSize::for_wish(ThumbnailMethod::Crop, 32, 32).unwrap();
+            if let Ok(made) = thumbnail_of(&bytes, size) {
+                prop_assert!(made.width <= 32 && made.height <= 32);
+            }
+            let _ = look_at_picture(&bytes);
+        }
+    }
+}

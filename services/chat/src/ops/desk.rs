@@ -1,7 +1,11 @@
 //! Work beside the conversation that a node does a few at a time: pictures made smaller, pages looked at, rooms exported.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use haechi_base::PersonId;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::previews::Previews;
@@ -30,7 +34,7 @@ impl Default for ChatSettings {
 pub(super) struct Desk {
     pub(super) pictures: Turns,
     pub(super) previews: Previews,
-    pub(super) exports: Arc<Semaphore>,
+    pub(super) exports: Exports,
     /// Told whenever an announced upload came.
     pub(super) arrivals: Notify,
 }
@@ -40,9 +44,49 @@ impl Desk {
         Self {
             pictures: Turns::new(PICTURES_AT_ONCE_MAX),
             previews: Previews::new(settings),
-            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE_MAX)),
+            exports: Exports::default(),
             arrivals: Notify::new(),
         }
+    }
+}
+
+/// Who has a room exported now: one a person, so that nobody holds all places by reading slowly.
+#[derive(Default)]
+pub(super) struct Exports(Arc<Mutex<HashSet<PersonId>>>);
+
+/// A person's place, until it is dropped.
+pub(super) struct ExportPlace {
+    exports: Arc<Mutex<HashSet<PersonId>>>,
+    person: PersonId,
+}
+
+/// After how long to try again while an export of one's own is under way.
+const EXPORT_WAIT: Duration = Duration::from_secs(10);
+
+impl Exports {
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`ChatError::TooOften`] when the person has one, [`ChatError::MediaBusy`] when all are taken.
+    pub(super) fn place(&self, person: PersonId) -> Result<ExportPlace, ChatError> {
+        let mut people = self.0.lock();
+        if people.contains(&person) {
+            return Err(ChatError::TooOften(EXPORT_WAIT));
+        }
+        if people.len() >= EXPORTS_AT_ONCE_MAX {
+            return Err(ChatError::MediaBusy);
+        }
+        people.insert(person);
+        Ok(ExportPlace {
+            exports: Arc::clone(&self.0),
+            person,
+        })
+    }
+}
+
+impl Drop for ExportPlace {
+    fn drop(&mut self) {
+        self.exports.lock().remove(&self.person);
     }
 }
 

@@ -1,16 +1,15 @@
 //! A room written out for who is in it, a page of events after the other, whatever its length.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, try_unfold};
 use haechi_base::{Actor, PersonId, Time};
 use haechi_store::Tx;
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Chat;
+use super::desk::ExportPlace;
 use super::profile::find_profiles;
 use super::read_room::view;
 use crate::model::limits::EXPORT_PAGE_EVENTS;
@@ -51,7 +50,7 @@ struct Export {
     high: i64,
     stage: Stage,
     is_first: bool,
-    _place: OwnedSemaphorePermit,
+    _place: ExportPlace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +64,7 @@ impl Chat {
     /// Writes out what the actor may see of a room, in pieces.
     ///
     /// # Errors
-    /// [`ChatError::Forbidden`], [`ChatError::MediaBusy`] and [`ChatError::Store`]; later in the stream as well, which
+    /// [`ChatError::Forbidden`], [`ChatError::TooOften`], [`ChatError::MediaBusy`] and [`ChatError::Store`]; later in the stream as well, which
     /// then ends where it is.
     pub(crate) async fn export(
         &self,
@@ -82,8 +81,7 @@ impl Chat {
                 Ok((positions.position(stream_of(&room_id)).min(view.until), name))
             })
             .await?;
-        let place = Arc::clone(&self.0.desk.exports).try_acquire_owned();
-        let place = place.map_err(|_| ChatError::MediaBusy)?;
+        let place = self.0.desk.exports.place(person)?;
         let title = title.and_then(|event| {
             let content: Value = serde_json::from_str(&event.content).ok()?;
             content["name"].as_str().map(str::to_owned)

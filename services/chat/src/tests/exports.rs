@@ -4,7 +4,9 @@ use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, assert_problem}
 use serde_json::{Value, json};
 
 use super::{make_room, make_room_of, post, put, say, start};
+use crate::model::Language;
 use crate::model::limits::EXPORT_PAGE_EVENTS;
+use crate::ops::{ExportFormat, ExportWish};
 
 async fn export(app: &TestApp, who: &SignedUp, room: &str, query: &str) -> TestResponse {
     app.get(&format!("/api/chat/rooms/{room}/export?{query}"))
@@ -142,8 +144,33 @@ async fn an_export_shows_what_its_reader_may_see(store: TestStore) {
     );
 }
 
+async fn a_person_exports_one_room_at_a_time(store: TestStore) {
+    let (app, chat) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    let wish = ExportWish {
+        room_id: room.replace("%21", "!").replace("%3A", ":"),
+        format: ExportFormat::Json,
+        language: Language::Korean,
+        offset_minutes: 540,
+    };
+    let under_way = chat.export(&minji.actor(), wish).await.unwrap();
+    let refused = export(&app, &minji, &room, "format=json").await;
+    assert_problem(&refused, 429, "too-many-requests");
+    export(&app, &joon, &room, "format=json").await.expect(200);
+    drop(under_way);
+    export(&app, &minji, &room, "format=json").await.expect(200);
+    let documented = &app.openapi["paths"]["/api/chat/rooms/{room_id}/export"]["get"]["parameters"];
+    let names = documented.as_array().unwrap().iter();
+    let names: Vec<&str> = names
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["room_id", "format", "language", "offset_minutes"]);
+}
+
 haechi_testkit::on_both_engines!(
     a_room_is_written_out_whole,
     a_page_shows_people_what_was_said_and_runs_nothing,
     an_export_shows_what_its_reader_may_see,
+    a_person_exports_one_room_at_a_time,
 );
