@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
-use haechi_chat::Chat;
+use haechi_chat::{Chat, ChatSettings};
 use haechi_continuity::Continuity;
 use haechi_continuity::engine::{Engine, PatroniEngine};
 use haechi_identity::{CodeGateway, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook};
@@ -31,10 +31,12 @@ impl Services {
     /// Builds them, those that others stand on first.
     pub(crate) fn new(context: Context, settings: &Settings) -> Result<Self> {
         let identity = Identity::new(context.clone(), identity_settings(settings)?);
-        let chat = Chat::new(context.clone(), identity.clone());
-        if !settings.has_presence() {
-            chat.turn_presence_off();
-        }
+        let chat_settings = ChatSettings {
+            presence: settings.has_presence(),
+            url_previews: !settings.no_url_previews(),
+            ..ChatSettings::default()
+        };
+        let chat = Chat::with_settings(context.clone(), identity.clone(), chat_settings);
         let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
         let continuity = Continuity::new(context.clone(), engine(&context)?);
         Ok(Self {

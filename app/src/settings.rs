@@ -75,6 +75,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "HAECHI_NO_RATE_LIMITS")]
     no_rate_limits: bool,
 
+    /// Fetch no pages that people link to, for their previews
+    #[arg(long, env = "HAECHI_NO_URL_PREVIEWS")]
+    no_url_previews: bool,
+
     /// A trusted proxy stands in front and says in X-Forwarded-For who calls
     #[arg(long, env = "HAECHI_BEHIND_PROXY")]
     behind_proxy: bool,
@@ -160,6 +164,7 @@ impl Settings {
             country: self.country.or(other.country),
             requests_per_second_max: self.requests_per_second_max.or(other.requests_per_second_max),
             no_rate_limits: self.no_rate_limits || other.no_rate_limits,
+            no_url_previews: self.no_url_previews || other.no_url_previews,
             behind_proxy: self.behind_proxy || other.behind_proxy,
             site: self.site.or(other.site),
             etcd: if self.etcd.is_empty() {
@@ -246,6 +251,10 @@ impl Settings {
 
     pub(crate) const fn no_rate_limits(&self) -> bool {
         self.no_rate_limits
+    }
+
+    pub(crate) const fn no_url_previews(&self) -> bool {
+        self.no_url_previews
     }
 
     pub(crate) const fn behind_proxy(&self) -> bool {

@@ -30,6 +30,7 @@ impl Settings {
         add("requests-per-second-max", rate);
         for (name, is_set) in [
             ("no-rate-limits", self.no_rate_limits),
+            ("no-url-previews", self.no_url_previews),
             ("behind-proxy", self.behind_proxy),
             ("no-detector", self.no_detector),
             ("no-presence", self.no_presence),

@@ -15,6 +15,8 @@ pub enum Role {
     Person,
     /// May top up wallets and look after the operation.
     Administrator,
+    /// A service of the house that writes to people. It signs in nowhere and may nothing more than a person.
+    Service,
 }
 
 impl Role {
@@ -24,6 +26,7 @@ impl Role {
         match self {
             Self::Person => "person",
             Self::Administrator => "administrator",
+            Self::Service => "service",
         }
     }
 }
@@ -35,7 +38,10 @@ impl FromStr for Role {
         match text {
             "person" => Ok(Self::Person),
             "administrator" => Ok(Self::Administrator),
-            other => Err(format!("{other:?} is no role: expected person or administrator")),
+            "service" => Ok(Self::Service),
+            other => Err(format!(
+                "{other:?} is no role: expected person, administrator or service"
+            )),
         }
     }
 }

@@ -114,7 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Administrator {
         let SignedIn(actor) = SignedIn::from_request_parts(parts, state).await?;
         match actor.role {
             Role::Administrator => Ok(Self(actor)),
-            Role::Person => Err(Problem::forbidden(
+            Role::Person | Role::Service => Err(Problem::forbidden(
                 "administrator-needed",
                 "Only an administrator may do this.",
             )),

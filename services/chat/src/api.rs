@@ -11,8 +11,11 @@ mod direct;
 mod directory;
 mod discovery;
 mod error;
+mod exports;
 mod filters;
+mod findable;
 mod friends;
+mod imports;
 mod json;
 mod keys;
 mod login;
@@ -20,6 +23,7 @@ mod media;
 mod membership;
 mod messages;
 mod presence;
+mod previews;
 mod profile;
 mod receipts;
 mod registration;
@@ -29,6 +33,7 @@ mod rooms;
 mod ruma;
 mod search;
 mod send;
+mod services;
 mod spaces;
 mod staff;
 mod state;
@@ -52,7 +57,9 @@ use error::MatrixError;
 pub(crate) use error::render_problem;
 
 /// Routes that wait or carry files.
-pub(crate) const SLOW_ROUTES: [&str; 10] = [
+pub(crate) const SLOW_ROUTES: [&str; 16] = [
+    "/api/chat/imports",
+    "/api/chat/rooms/{room_id}/export",
     "/_matrix/client/v3/sync",
     "/_matrix/client/r0/sync",
     "/_matrix/media/v3/upload",
@@ -63,6 +70,10 @@ pub(crate) const SLOW_ROUTES: [&str; 10] = [
     "/_matrix/media/v3/download/{server_name}/{media_id}",
     "/_matrix/media/v3/download/{server_name}/{media_id}/{filename}",
     "/_matrix/media/v3/thumbnail/{server_name}/{media_id}",
+    "/_matrix/media/v3/upload/{server_name}/{media_id}",
+    "/_matrix/media/r0/download/{server_name}/{media_id}",
+    "/_matrix/media/r0/download/{server_name}/{media_id}/{filename}",
+    "/_matrix/media/r0/thumbnail/{server_name}/{media_id}",
 ];
 
 /// The table of contents.
@@ -74,7 +85,14 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         .routes(routes!(reports::list_reports))
         .routes(routes!(reports::resolve_report))
         .routes(routes!(staff::close_room))
-        .routes(routes!(staff::remove_event));
+        .routes(routes!(staff::remove_event))
+        .routes(routes!(exports::export_room))
+        .routes(routes!(findable::find_pepper))
+        .routes(routes!(findable::match_friends))
+        .routes(routes!(findable::find_discovery, findable::set_discovery))
+        .routes(routes!(services::list_blocked))
+        .routes(routes!(services::block_service, services::unblock_service))
+        .merge(imports::routes());
     let matrix = [
         discovery::routes(),
         login::routes(),
@@ -106,6 +124,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         to_device::routes(),
         dehydrated::routes(),
         devices::routes(),
+        previews::routes(),
     ];
     let matrix = matrix
         .into_iter()

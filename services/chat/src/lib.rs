@@ -3,6 +3,7 @@
 //! Table of contents: [`model`] holds nouns and rules, [`ops`] the verbs, `store` all SQL, `api` the routes.
 
 mod api;
+mod jobs;
 mod model;
 mod ops;
 mod store;
@@ -13,8 +14,8 @@ mod tests;
 use haechi_service::{ErrorStyle, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations};
 
-pub use model::{ChatError, limits};
-pub use ops::Chat;
+pub use model::{Card, CardButton, CardRow, ChatError, limits};
+pub use ops::{Chat, ChatSettings, NoticeOutcome, ServiceAccount};
 
 impl Service for Chat {
     fn name(&self) -> &'static str {
@@ -30,7 +31,7 @@ impl Service for Chat {
     }
 
     fn jobs(&self) -> Vec<JobHandler> {
-        vec![self.forget_job(), ops::delayed::job(self), ops::search_job(self)]
+        jobs::all(self)
     }
 
     fn slow_routes(&self) -> Vec<&'static str> {
@@ -68,6 +69,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             number: 4,
             name: "relation",
             sql: include_str!("../migrations/0004_relation.sql"),
+        },
+        Migration {
+            number: 6,
+            name: "media",
+            sql: include_str!("../migrations/0006_media.sql"),
         },
     ],
 };

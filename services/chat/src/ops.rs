@@ -9,19 +9,25 @@ mod cards;
 mod closing;
 mod create_room;
 pub(crate) mod delayed;
+mod desk;
 mod direct;
 mod directory;
+mod export;
 mod filters;
+mod findable;
 mod friends;
 mod hub;
+mod import;
 mod joining;
 mod keys;
 mod media;
 mod membership;
 mod messages;
+mod notices;
 mod people;
 mod post_message;
 mod presence;
+mod previews;
 mod profile;
 mod profile_fields;
 mod pulse;
@@ -30,12 +36,14 @@ mod read_room;
 mod receipts;
 mod relations;
 mod reports;
+mod reservations;
 mod search;
 mod send;
 mod spaces;
 pub(crate) mod stream;
 mod sync;
 mod tags;
+mod thumbnails;
 mod timestamp;
 mod typing;
 mod unread;
@@ -68,12 +76,18 @@ pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
 pub(crate) use presence::PresenceState;
+pub use desk::ChatSettings;
+pub(crate) use export::{ExportFormat, ExportWish};
+pub(crate) use import::{IMPORT_JOB, ImportWish};
+pub(crate) use notices::NOTICES_JOB;
+pub use notices::{NoticeOutcome, ServiceAccount};
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
 pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
+use desk::Desk;
 use hub::Hub;
 use people::PeopleBatcher;
 use rates::Rates;
@@ -99,12 +113,19 @@ struct Inner {
     presence: presence::PresenceRoom,
     /// Up to which room the index of the search was looked after.
     search_sweep: Mutex<String>,
+    desk: Desk,
 }
 
 impl Chat {
     /// The service, with its batchers started on the present tokio runtime.
     #[must_use]
     pub fn new(context: Context, identity: Identity) -> Self {
+        Self::with_settings(context, identity, ChatSettings::default())
+    }
+
+    /// As [`Chat::new`], with what an operator has set.
+    #[must_use]
+    pub fn with_settings(context: Context, identity: Identity, settings: ChatSettings) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
         let hub = Hub::start(&context.cluster, &context.store);
         let streams = Streams::start(
@@ -123,8 +144,9 @@ impl Chat {
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             rates: Rates::default(),
-            presence: presence::PresenceRoom::new(),
+            presence: presence::PresenceRoom::new(settings.presence),
             search_sweep: Mutex::default(),
+            desk: Desk::new(settings),
             typing: Typing::new(context.now()),
             context,
             identity,

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod aliases;
+mod announced;
 mod backups;
 mod content;
 mod cross_signing;
@@ -13,6 +14,9 @@ mod device_lists;
 mod devices;
 mod direct;
 mod directory;
+mod exports;
+mod findable;
+mod imports;
 mod joining;
 mod kept;
 mod keys;
@@ -25,15 +29,19 @@ mod nodes;
 mod posted;
 mod power;
 mod presence;
+mod previews;
 mod profile;
+mod ranges;
 mod relations;
 mod reports;
 mod retried;
 mod search;
+mod services;
 mod spaces;
 mod state;
 mod sync;
 mod threads;
+mod thumbnails;
 mod to_device;
 mod upgrades;
 

@@ -72,10 +72,34 @@ pub async fn register(
     add_person(tx, id, phone, display_name, now).await
 }
 
+/// Adds the account of a service of the house, or finds it. It has no number, so nobody can sign in as it.
+///
+/// # Errors
+/// [`IdentityError::Store`].
+pub async fn ensure_service_account(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    service: &str,
+    display_name: &DisplayName,
+    now: Time,
+) -> Result<Person> {
+    if let Some(account) = store::find_person(tx, id).await? {
+        return Ok(account);
+    }
+    let account = Person {
+        id,
+        phone: PhoneNumber::of_service(service),
+        display_name: display_name.clone(),
+        role: Role::Service,
+        created_at: now,
+    };
+    Ok(store::add_person(tx, &account).await?)
+}
+
 fn authorise_administrator(actor: &Actor) -> Result<()> {
     match actor.role {
         Role::Administrator => Ok(()),
-        Role::Person => Err(IdentityError::NotAllowed),
+        Role::Person | Role::Service => Err(IdentityError::NotAllowed),
     }
 }
 

@@ -110,6 +110,11 @@ impl From<ChatError> for MatrixError {
             ChatError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
             ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),
+            ChatError::NotYetUploaded => (StatusCode::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED"),
+            ChatError::CannotOverwriteMedia => (StatusCode::CONFLICT, "M_CANNOT_OVERWRITE_MEDIA"),
+            ChatError::NoPicture => (StatusCode::BAD_REQUEST, "M_UNKNOWN"),
+            ChatError::NoPreview => (StatusCode::BAD_GATEWAY, "M_UNKNOWN"),
+            ChatError::NotOffered => (StatusCode::NOT_FOUND, "M_UNRECOGNIZED"),
             ChatError::UnknownPosition => (StatusCode::BAD_REQUEST, "M_UNKNOWN_POS"),
             ChatError::InvalidSignature(_) => (StatusCode::BAD_REQUEST, "M_INVALID_SIGNATURE"),
             // Routes that ask for the password answer this with their own flows.

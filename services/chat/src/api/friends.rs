@@ -46,11 +46,12 @@ impl From<ChatError> for Problem {
             ChatError::Forbidden(_) => Self::forbidden("not-allowed", detail),
             ChatError::NotFound(_) => Self::not_found("no-such-person", detail),
             ChatError::UploadsUsedUp => Self::too_many_requests(UPLOADS_WAIT),
-            ChatError::TooOften(wait) => Self::too_many_requests(wait),
             ChatError::NumberNotFound => Self::not_found("no-such-person", detail),
             ChatError::RoomInUse(_) | ChatError::AliasTaken(_) => Self::conflict("alias-taken", detail),
             ChatError::GuestsForbidden => Self::forbidden("no-guests", detail),
             ChatError::MediaBusy => Self::unavailable(MEDIA_BUSY_WAIT, detail),
+            ChatError::TooOften(wait) => Self::too_many_requests(wait),
+            ChatError::NotOffered => Self::not_found("not-offered", detail),
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)
@@ -61,6 +62,10 @@ impl From<ChatError> for Problem {
             | ChatError::KeyTooLarge
             | ChatError::ProfileTooLarge
             | ChatError::TooManyDelayed
+            | ChatError::CannotOverwriteMedia
+            | ChatError::NoPicture
+            | ChatError::NoPreview
+            | ChatError::NotYetUploaded
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_)
@@ -71,7 +76,7 @@ impl From<ChatError> for Problem {
     }
 }
 
-fn told(chat: &Chat, friend: crate::ops::Friend) -> Friend {
+pub(super) fn told(chat: &Chat, friend: crate::ops::Friend) -> Friend {
     Friend {
         person_id: friend.person,
         user_id: chat.user_id(friend.person),

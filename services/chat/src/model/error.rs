@@ -50,6 +50,24 @@ pub enum ChatError {
     /// This node holds as much media as it may.
     #[error("too many uploads and downloads at once; try again")]
     MediaBusy,
+    /// The upload was announced, and its bytes did not come in time.
+    #[error("this upload was announced and has not come yet; try again")]
+    NotYetUploaded,
+    /// The upload is there already.
+    #[error("this upload is there already; ask for another URI")]
+    CannotOverwriteMedia,
+    /// It is no picture that can be read here.
+    #[error("this is no picture of which a thumbnail can be made")]
+    NoPicture,
+    /// Nothing can be told of a page, for whatever reason.
+    #[error("there is no preview of this address")]
+    NoPreview,
+    /// The operator has switched it off.
+    #[error("this server does not offer it")]
+    NotOffered,
+    /// The person has done this as often as they may for now.
+    #[error("you have done this too often; try again later")]
+    TooOften(Duration),
     /// The sync token was not given out by this server, or lies ahead of it.
     #[error("the token was not given out by this server; sync again without it")]
     UnknownPosition,
@@ -86,9 +104,6 @@ pub enum ChatError {
     /// There are no guests here.
     #[error("guests are not let in; sign up with a phone number")]
     GuestsForbidden,
-    /// The person does this too often.
-    #[error("too many of these at once; try again in {0:?}")]
-    TooOften(Duration),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -51,17 +51,18 @@ pub(super) struct PresenceRoom {
 }
 
 impl PresenceRoom {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_on: bool) -> Self {
         Self {
             board: Board::default(),
-            is_off: AtomicBool::new(false),
+            is_off: AtomicBool::new(!is_on),
         }
     }
 }
 
 impl Chat {
-    /// Tells nobody any more who is here: for operators to whom it is not worth its cost.
-    pub fn turn_presence_off(&self) {
+    /// Tells nobody any more who is here.
+    #[cfg(test)]
+    pub(crate) fn turn_presence_off(&self) {
         self.0.presence.is_off.store(true, Ordering::Relaxed);
     }
 

@@ -91,7 +91,7 @@ impl Chat {
 pub(super) fn authorise_staff(actor: &Actor) -> Result<(), ChatError> {
     match actor.role {
         Role::Administrator => Ok(()),
-        Role::Person => Err(ChatError::forbidden("only an administrator may do this")),
+        Role::Person | Role::Service => Err(ChatError::forbidden("only an administrator may do this")),
     }
 }
 

@@ -32,6 +32,7 @@ const CLAIM_DIRECT: &str = "
     INSERT INTO chat_direct (pair, room_id) VALUES ($1, $2)
     ON CONFLICT (pair) DO UPDATE SET room_id = chat_direct.room_id RETURNING room_id";
 const SHUT: &str = "UPDATE chat_room SET shut_at = COALESCE(shut_at, $2) WHERE room_id = $1";
+const FIND_DIRECT: &str = "SELECT room_id FROM chat_direct WHERE pair = $1";
 const REPLACE_DIRECT: &str = "UPDATE chat_direct SET room_id = $2 WHERE pair = $1";
 
 /// A room as a batch finds it.
@@ -144,6 +145,12 @@ pub(crate) async fn claim_direct(tx: &mut Tx<'_>, pair: &[u8], room_id: &str) ->
     tx.query_one(CLAIM_DIRECT, &[&pair, &room_id])
         .await?
         .get("room_id")
+}
+
+/// The room of a pair, when there is one.
+pub(crate) async fn find_direct(tx: &mut Tx<'_>, pair: &[u8]) -> Result<Option<String>, StoreError> {
+    let row = tx.query_optional(FIND_DIRECT, &[&pair]).await?;
+    row.map(|row| row.get("room_id")).transpose()
 }
 
 /// Names another room for a pair.

@@ -58,6 +58,12 @@ impl PhoneNumber {
         Ok(Self(number.format().mode(phonenumber::Mode::E164).to_string()))
     }
 
+    /// What stands in the place of a number for a service of the house. It is none that could be read, so no code is
+    /// ever sent to it.
+    pub(crate) fn of_service(service: &str) -> Self {
+        Self(format!("service:{service}"))
+    }
+
     /// The number in E.164.
     #[must_use]
     pub fn as_str(&self) -> &str {
