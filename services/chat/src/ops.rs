@@ -40,8 +40,8 @@ pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
 pub(crate) use friends::Friend;
 pub(crate) use keys::{
-    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
-    ToDeviceTarget,
+    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage,
+    KeysUpload, ToDeviceTarget,
 };
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
