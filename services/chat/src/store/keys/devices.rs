@@ -9,7 +9,11 @@ const PUT: &str = "
     ON CONFLICT (person, device_id) DO UPDATE SET keys = excluded.keys, looked_at = excluded.looked_at
     WHERE chat_device.keys <> excluded.keys RETURNING device_id";
 const OF_PEOPLE: &str = "SELECT person, device_id, keys FROM chat_device WHERE person IN";
-const IDS_OF: &str = "SELECT device_id FROM chat_device WHERE person = $1";
+const IDS_OF: &str = "
+    SELECT device_id FROM chat_device WHERE person = $1
+    UNION SELECT device_id FROM chat_one_time_key WHERE person = $1
+    UNION SELECT device_id FROM chat_fallback_key WHERE person = $1
+    UNION SELECT device_id FROM chat_inbox WHERE person = $1";
 const LOOK_AT: &str = "UPDATE chat_device SET looked_at = $2 WHERE person = $1";
 const LONG_UNSEEN: &str = "
     SELECT person FROM chat_device WHERE looked_at < $1 ORDER BY looked_at LIMIT $2";
@@ -76,7 +80,7 @@ pub(crate) async fn of_people(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Ve
         .collect()
 }
 
-/// The ids of a person's devices that have identity keys.
+/// The ids of a person's devices of which anything is kept.
 pub(crate) async fn ids_of(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<String>, StoreError> {
     let rows = tx.query(IDS_OF, &[&person]).await?;
     rows.iter().map(|row| row.get("device_id")).collect()
