@@ -47,6 +47,15 @@ async fn talk_with_js(store: &FreshStore) -> Result<()> {
     talk_with(node.arg(npm_folder("matrix")?.join("js_journey.mjs")), store).await
 }
 
+async fn talk_encrypted_with_js(store: &FreshStore) -> Result<()> {
+    let mut node = Command::new(tool("HAECHI_NODE", "node"));
+    talk_with(
+        node.arg(npm_folder("matrix")?.join("js_crypto_journey.mjs")),
+        store,
+    )
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stock_matrix_client_works() -> Result<()> {
     on_both_engines(talk_with_nio).await
@@ -55,4 +64,9 @@ async fn a_stock_matrix_client_works() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stock_js_client_works() -> Result<()> {
     on_both_engines(talk_with_js).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_js_client_talks_encrypted() -> Result<()> {
+    on_both_engines(talk_encrypted_with_js).await
 }

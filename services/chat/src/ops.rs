@@ -69,8 +69,8 @@ pub(crate) use directory::ListingPage;
 pub(crate) use delayed::DelayedAction;
 pub(crate) use friends::Friend;
 pub(crate) use keys::{
-    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
-    ToDeviceTarget,
+    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage,
+    KeysUpload, ToDeviceTarget,
 };
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;

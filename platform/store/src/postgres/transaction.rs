@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
 
 use super::failure::classify;
@@ -68,12 +68,14 @@ impl<'c> PostgresTransaction<'c> {
 
     /// All statements are polled together, which the driver sends as one pipeline.
     pub(crate) async fn run_all(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Failure> {
-        try_join_all(
+        let answers = join_all(
             statements
                 .iter()
                 .map(|statement| self.query(statement.sql, &statement.values)),
-        )
-        .await
+        );
+        // The first failure in their order, not the first to be seen: those after it fail too, only because the
+        // transaction is lost, and would hide a conflict that is to be tried again.
+        answers.await.into_iter().collect()
     }
 
     /// A migration takes as long as it takes.

@@ -157,7 +157,7 @@ pub const ONE_TIME_KEYS_MAX: u32 = 1_000;
 pub const CLAIMED_KEY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// People whose keys are asked for at once.
-pub const QUERIED_PEOPLE_MAX: usize = 1_000;
+pub const QUERIED_PEOPLE_MAX: usize = 500;
 
 /// Devices of which keys are claimed, or to which messages are sent, at once.
 pub const ADDRESSED_DEVICES_MAX: usize = 1_000;

@@ -65,7 +65,7 @@ async fn what_does_not_exist_is_told_apart(store: TestStore) {
     let (app, _) = start(store).await;
     let minji = app.sign_up("Minji").await;
     let room = make_room_of(&app, &minji, &[]).await;
-    for path in ["keys/upload", "keys/query", "nothing/here"] {
+    for path in ["keys/nothing", "nothing/here"] {
         assert_matrix_error(&post(&app, &minji, path, json!({})).await, 404, "M_UNRECOGNIZED");
     }
     let wrong = app

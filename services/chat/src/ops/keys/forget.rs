@@ -93,8 +93,7 @@ impl Chat {
                 let sent_before = now - SENT_TO_DEVICE_KEPT;
                 let sent = store::keys::inbox::forget_sent(tx, sent_before, ROWS_AT_ONCE_MAX).await?;
                 let seen_before = now - DEVICE_LOOKED_AT_EVERY;
-                let unseen =
-                    store::keys::devices::long_unseen(tx, seen_before, ROWS_AT_ONCE_MAX).await?;
+                let unseen = store::keys::devices::long_unseen(tx, seen_before, ROWS_AT_ONCE_MAX).await?;
                 Ok((claimed + sent, unseen))
             })
             .await?;
@@ -111,9 +110,7 @@ impl Chat {
     async fn look_at_devices(&self, person: PersonId) -> Result<(), ChatError> {
         self.forget_ended(person).await?;
         let now = self.now();
-        self.write(async move |tx: &mut Tx<'_>| {
-            Ok(store::keys::devices::look_at(tx, person, now).await?)
-        })
-        .await
+        self.write(async move |tx: &mut Tx<'_>| Ok(store::keys::devices::look_at(tx, person, now).await?))
+            .await
     }
 }

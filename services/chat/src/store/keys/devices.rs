@@ -9,7 +9,11 @@ const PUT: &str = "
     ON CONFLICT (person, device_id) DO UPDATE SET keys = excluded.keys, looked_at = excluded.looked_at
     WHERE chat_device.keys <> excluded.keys RETURNING device_id";
 const OF_PEOPLE: &str = "SELECT person, device_id, keys FROM chat_device WHERE person IN";
-const IDS_OF: &str = "SELECT device_id FROM chat_device WHERE person = $1";
+const IDS_OF: &str = "
+    SELECT device_id FROM chat_device WHERE person = $1
+    UNION SELECT device_id FROM chat_one_time_key WHERE person = $1
+    UNION SELECT device_id FROM chat_fallback_key WHERE person = $1
+    UNION SELECT device_id FROM chat_inbox WHERE person = $1";
 const LOOK_AT: &str = "UPDATE chat_device SET looked_at = $2 WHERE person = $1";
 const LONG_UNSEEN: &str = "
     SELECT person FROM chat_device WHERE looked_at < $1 ORDER BY looked_at LIMIT $2";
@@ -19,8 +23,7 @@ const PUT_DEHYDRATED: &str = "
         device_data = excluded.device_data";
 const DEHYDRATED_OF: &str = "
     SELECT person, device_id, display_name, device_data FROM chat_dehydrated_device WHERE person IN";
-const FORGET_DEHYDRATED: &str =
-    "DELETE FROM chat_dehydrated_device WHERE person = $1 AND device_id = $2";
+const FORGET_DEHYDRATED: &str = "DELETE FROM chat_dehydrated_device WHERE person = $1 AND device_id = $2";
 
 /// All that is kept of one device, table by table.
 const FORGET: [&str; 4] = [
@@ -64,10 +67,7 @@ pub(crate) async fn put(
 }
 
 /// The devices of these people that have identity keys.
-pub(crate) async fn of_people(
-    tx: &mut Tx<'_>,
-    people: &[PersonId],
-) -> Result<Vec<FoundDevice>, StoreError> {
+pub(crate) async fn of_people(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<FoundDevice>, StoreError> {
     let rows = tx.query_in(OF_PEOPLE, people, "").await?;
     rows.iter()
         .map(|row| {
@@ -80,7 +80,7 @@ pub(crate) async fn of_people(
         .collect()
 }
 
-/// The ids of a person's devices that have identity keys.
+/// The ids of a person's devices of which anything is kept.
 pub(crate) async fn ids_of(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<String>, StoreError> {
     let rows = tx.query(IDS_OF, &[&person]).await?;
     rows.iter().map(|row| row.get("device_id")).collect()
@@ -102,11 +102,7 @@ pub(crate) async fn long_unseen(
 }
 
 /// Forgets devices of a person with their keys, their messages, and what was signed of them by their owner.
-pub(crate) async fn forget(
-    tx: &mut Tx<'_>,
-    person: PersonId,
-    device_ids: &[&str],
-) -> Result<(), StoreError> {
+pub(crate) async fn forget(tx: &mut Tx<'_>, person: PersonId, device_ids: &[&str]) -> Result<(), StoreError> {
     let own = super::cross_signing::pair(person, person);
     let mut statements = Vec::with_capacity(device_ids.len() * (FORGET.len() + 1));
     for device_id in device_ids {
