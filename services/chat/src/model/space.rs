@@ -92,7 +92,7 @@ impl Walk {
             .depth_max
             .map_or_else(|| "x".to_owned(), |depth| depth.to_string());
         let suggested = u8::from(self.suggested_only);
-        format!("h{}_{depth}_{suggested}", self.skipped + count)
+        format!("h{}_{depth}_{suggested}", self.skipped.saturating_add(count))
     }
 }
 

@@ -14,8 +14,8 @@ async fn room_with(app: &TestApp, who: &SignedUp, rule: Value) -> String {
 }
 
 fn of_room<'s>(told: &'s Value, room: &str) -> &'s Value {
-    let rooms = told.as_object().unwrap();
-    let found = rooms.iter().find(|(room_id, _)| segment(room_id) == room);
+    let mut rooms = told.as_object().into_iter().flatten();
+    let found = rooms.find(|(room_id, _)| segment(room_id) == room);
     found.map_or(&Value::Null, |(_, room)| room)
 }
 
@@ -80,6 +80,12 @@ async fn who_knocks_is_told_what_comes_of_it(store: TestStore) {
     assert_matrix_error(&knock(&joon).await, 403, "M_FORBIDDEN");
     post(&app, &joon, &verb("join"), json!({})).await.expect(200);
     assert_matrix_error(&knock(&joon).await, 403, "M_FORBIDDEN");
+}
+
+async fn nobody_knocks_where_it_is_not_wanted(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = room_with(&app, &minji, json!({ "join_rule": "knock" })).await;
     let closed = make_room(&app, &minji, json!({})).await;
     let refused = post(&app, &joon, &format!("knock/{closed}"), json!({})).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
@@ -284,6 +290,7 @@ async fn nobody_registers_here_and_there_are_no_guests(store: TestStore) {
 
 haechi_testkit::on_both_engines!(
     who_knocks_is_told_what_comes_of_it,
+    nobody_knocks_where_it_is_not_wanted,
     members_of_one_room_come_into_another,
     a_room_for_the_world_is_read_from_outside,
     members_are_told_as_they_were,

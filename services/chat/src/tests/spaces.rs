@@ -54,37 +54,35 @@ fn names(page: &Value) -> Vec<String> {
         .collect()
 }
 
-async fn a_space_is_walked_through(store: TestStore) {
-    let (app, _) = start(store).await;
-    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
-    let (root, sub) = (
-        space(&app, &minji, "Root").await,
-        space(&app, &minji, "Sub").await,
-    );
-    let open = room(&app, &minji, "Open", "public_chat").await;
-    let deep = room(&app, &minji, "Deep", "public_chat").await;
-    let hidden = room(&app, &minji, "Hidden", "private_chat").await;
+/// A space that holds another with a room in it, a room for everybody and one that is not; returns the space, the one
+/// in it and the hidden room.
+async fn spaces(app: &TestApp, who: &SignedUp) -> (String, String, String) {
+    let (root, sub) = (space(app, who, "Root").await, space(app, who, "Sub").await);
+    let open = room(app, who, "Open", "public_chat").await;
+    let deep = room(app, who, "Deep", "public_chat").await;
+    let hidden = room(app, who, "Hidden", "private_chat").await;
     let via = json!({ "via": ["localhost"] });
+    let suggested = json!({ "via": ["localhost"], "order": "b", "suggested": true });
+    hold(app, who, &root, &open, suggested).await;
     hold(
-        &app,
-        &minji,
-        &root,
-        &open,
-        json!({ "via": ["localhost"], "order": "b", "suggested": true }),
-    )
-    .await;
-    hold(
-        &app,
-        &minji,
+        app,
+        who,
         &root,
         &sub,
         json!({ "via": ["localhost"], "order": "a" }),
     )
     .await;
-    hold(&app, &minji, &root, &hidden, via.clone()).await;
-    hold(&app, &minji, &root, "%21gone%3Alocalhost", via.clone()).await;
-    hold(&app, &minji, &sub, &deep, via.clone()).await;
-    hold(&app, &minji, &sub, &root, via.clone()).await;
+    hold(app, who, &root, &hidden, via.clone()).await;
+    hold(app, who, &root, "%21gone%3Alocalhost", via.clone()).await;
+    hold(app, who, &sub, &deep, via.clone()).await;
+    hold(app, who, &sub, &root, via).await;
+    (root, sub, hidden)
+}
+
+async fn a_space_is_walked_through(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let (root, sub, hidden) = spaces(&app, &minji).await;
     let path = |query: &str| format!("rooms/{root}/hierarchy{query}");
     let walked = async |who: &SignedUp, query: &str| get_v1(&app, who, &path(query)).await.expect(200).json();
     let all = walked(&minji, "").await;

@@ -70,24 +70,30 @@ async fn rooms_are_made_in_each_version(store: TestStore) {
     );
 }
 
+/// A space with a name, a place in the directory and a child, that one person is in and another is banned from.
+async fn old_room(app: &TestApp, host: &SignedUp, guest: &SignedUp, banned: &SignedUp) -> String {
+    let wish = json!({ "name": "Old", "topic": "Times", "visibility": "public", "room_alias_name": "times",
+        "creation_content": { "type": "m.space" }, "power_level_content_override": { "invite": 7 } });
+    let old = make_room(app, host, wish).await;
+    post(app, guest, &format!("rooms/{old}/join"), json!({}))
+        .await
+        .expect(200);
+    let banned = json!({ "user_id": banned.user_id });
+    post(app, host, &format!("rooms/{old}/ban"), banned)
+        .await
+        .expect(200);
+    let child = format!("rooms/{old}/state/m.space.child/%21child%3Alocalhost");
+    put(app, host, &child, json!({ "via": ["localhost"] }))
+        .await
+        .expect(200);
+    old
+}
+
 async fn a_room_takes_the_place_of_another(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let sora = app.sign_up("Sora").await;
-    let wish = json!({ "name": "Old", "topic": "Times", "visibility": "public", "room_alias_name": "times",
-        "creation_content": { "type": "m.space" }, "power_level_content_override": { "invite": 7 } });
-    let old = make_room(&app, &minji, wish).await;
-    post(&app, &joon, &format!("rooms/{old}/join"), json!({}))
-        .await
-        .expect(200);
-    let banned = json!({ "user_id": sora.user_id });
-    post(&app, &minji, &format!("rooms/{old}/ban"), banned)
-        .await
-        .expect(200);
-    let child = format!("rooms/{old}/state/m.space.child/%21child%3Alocalhost");
-    put(&app, &minji, &child, json!({ "via": ["localhost"] }))
-        .await
-        .expect(200);
+    let old = old_room(&app, &minji, &joon, &sora).await;
     let upgrade = format!("rooms/{old}/upgrade");
     let to = |version: &str| json!({ "new_version": version });
     assert_matrix_error(&post(&app, &joon, &upgrade, to("11")).await, 403, "M_FORBIDDEN");
@@ -129,7 +135,18 @@ async fn a_room_takes_the_place_of_another(store: TestStore) {
     );
     let refused = post(&app, &sora, &format!("rooms/{new}/join"), json!({})).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
-    // The name and the place in the directory are the new room's.
+}
+
+async fn the_name_and_the_listing_move_and_the_old_room_is_quiet(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let sora = app.sign_up("Sora").await;
+    let old = old_room(&app, &minji, &joon, &sora).await;
+    let upgrade = format!("rooms/{old}/upgrade");
+    let answer = post(&app, &minji, &upgrade, json!({ "new_version": "11" })).await;
+    let answer = answer.expect(200).json();
+    let new_id = answer["replacement_room"].as_str().unwrap();
+    let new = segment(new_id);
     let alias = format!("#times:{}", minji.user_id.split_once(':').unwrap().1);
     let found = app
         .get(&client(&format!("directory/room/{}", segment(&alias))))
@@ -152,7 +169,6 @@ async fn a_room_takes_the_place_of_another(store: TestStore) {
         ),
         (1, &json!(new_id))
     );
-    // The old one is quiet.
     let text = json!({ "msgtype": "m.text", "body": "x" });
     let refused = put(&app, &joon, &format!("rooms/{old}/send/m.room.message/1"), text).await;
     assert_matrix_error(&refused, 403, "M_FORBIDDEN");
@@ -197,5 +213,6 @@ async fn rooms_go_up_to_version_12_and_back(store: TestStore) {
 haechi_testkit::on_both_engines!(
     rooms_are_made_in_each_version,
     a_room_takes_the_place_of_another,
+    the_name_and_the_listing_move_and_the_old_room_is_quiet,
     rooms_go_up_to_version_12_and_back,
 );
