@@ -109,7 +109,9 @@ impl Chat {
             chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             chat.other_news(tx, &reader, &mut answer).await?;
             let serial = since.map(|since| since.typing);
-            answer.presence.events = chat.presence_news(tx, actor.person, serial, &wish.filter).await?;
+            answer.presence.events = chat
+                .presence_news(tx, actor.person, serial, (&wish.filter, &reader.ignored))
+                .await?;
             Ok(answer)
         })
         .await
