@@ -205,10 +205,7 @@ async fn who_is_ignored_cannot_invite_nor_be_seen_typing_until_they_are_heard_ag
     let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
         .await
         .json();
-    assert_eq!(
-        texts(&page["chunk"]),
-        ["again"]
-    );
+    assert_eq!(texts(&page["chunk"]), ["again"]);
 }
 
 haechi_testkit::on_both_engines!(
