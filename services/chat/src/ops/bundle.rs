@@ -49,13 +49,7 @@ impl Chat {
             .into_iter()
             .filter(|(_, edit)| view.shows(edit))
             .collect();
-        let mut references: HashMap<String, Vec<Value>> = HashMap::new();
-        for (target, event_id, position) in store::relations::references(tx, &ids).await? {
-            if position <= view.until {
-                let chunk = references.entry(target).or_default();
-                chunk.push(json!({ "event_id": event_id }));
-            }
-        }
+        let mut references = references_to(tx, view, &ids).await?;
         for event in &mut events {
             let mut told = BTreeMap::new();
             if let Some(edit) = edits
@@ -146,6 +140,22 @@ impl Chat {
         let text = event.for_client(self.reader(person, ""), true);
         serde_json::from_str(text.get()).unwrap_or_default()
     }
+}
+
+/// What refers to these events, as far as it may be seen, by what it refers to.
+async fn references_to(
+    tx: &mut Tx<'_>,
+    view: &View,
+    targets: &[&str],
+) -> Result<HashMap<String, Vec<Value>>, ChatError> {
+    let mut references: HashMap<String, Vec<Value>> = HashMap::new();
+    for (target, event_id, position) in store::relations::references(tx, targets).await? {
+        if position <= view.until {
+            let chunk = references.entry(target).or_default();
+            chunk.push(json!({ "event_id": event_id }));
+        }
+    }
+    Ok(references)
 }
 
 /// Whether anything that relates to the event is told with it: not with state, nor with edits and reactions.

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::Chat;
 use crate::model::limits::STATUS_BYTES_MAX;
-use crate::model::{ChatError, Membership, SyncFilter, raw_json};
+use crate::model::{ChatError, Ignored, Membership, SyncFilter, raw_json};
 use crate::store;
 
 use board::{Board, Told};
@@ -181,7 +181,7 @@ impl Chat {
         tx: &mut Tx<'_>,
         person: PersonId,
         since: Option<i64>,
-        filter: &SyncFilter,
+        (filter, ignored): (&SyncFilter, &Ignored),
     ) -> Result<Vec<Box<RawValue>>, ChatError> {
         let board = &self.0.presence.board;
         if !self.tells_presence() {
@@ -199,7 +199,7 @@ impl Chat {
         let mut events = Vec::new();
         for other in people {
             let user = self.user_id(other);
-            if filter.wants_presence_of(&user) {
+            if filter.wants_presence_of(&user) && !ignored.has(other) {
                 let content = self.told_presence(&board.presence(other, now));
                 let event = json!({ "type": "m.presence", "sender": user, "content": content });
                 events.push(raw_json(event.to_string()));

@@ -115,7 +115,9 @@ impl Chat {
             let joined = chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             let left = chat.other_news(tx, &reader, &mut answer).await?;
             let serial = since.map(|since| since.typing);
-            answer.presence.events = chat.presence_news(tx, actor.person, serial, &wish.filter).await?;
+            answer.presence.events = chat
+                .presence_news(tx, actor.person, serial, (&wish.filter, &reader.ignored))
+                .await?;
             let rooms = MovedRooms {
                 joined: &joined,
                 left: &left,

@@ -149,7 +149,7 @@ async fn what_was_taken_back_is_found_no_more_and_an_edit_by_its_new_text(store:
     drop(chat);
 }
 
-async fn results_come_by_the_page_with_what_stands_around_them(store: TestStore) {
+async fn results_come_by_the_page(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let rooms = [
@@ -188,20 +188,36 @@ async fn results_come_by_the_page_with_what_stands_around_them(store: TestStore)
     }
     let expected: Vec<String> = (0..24).rev().map(|number| format!("lamp {number}")).collect();
     assert_eq!(read, expected);
+}
 
+async fn a_result_comes_with_what_stands_around_it(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let named = make_room(
+        &app,
+        &minji,
+        json!({ "name": "Lighthouse keepers", "topic": "lamps" }),
+    )
+    .await;
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    say(&app, &minji, &named, "0", "lamp 7 elsewhere").await;
+    for number in 5..12 {
+        let who = if number == 7 { &minji } else { &joon };
+        say(&app, who, &room, &number.to_string(), &format!("lamp {number}")).await;
+    }
     let criteria = json!({
         "search_term": "lamp 7",
         "order_by": "recent",
         "event_context": { "before_limit": 1, "after_limit": 2, "include_profile": true },
         "include_state": true,
         "groupings": { "group_by": [{ "key": "room_id" }, { "key": "sender" }] },
-        "filter": { "senders": [minji.user_id] },
+        "filter": { "senders": [minji.user_id], "not_rooms": [named.replace("%21", "!").replace("%3A", ":")] },
     });
     let found = search(&app, &minji, criteria).await;
     assert_eq!(bodies(&found), ["lamp 7"]);
     let context = &found["results"][0]["context"];
-    assert_eq!(super::texts(&context["events_before"]), ["lamp 5"]);
-    assert_eq!(super::texts(&context["events_after"]), ["lamp 9", "lamp 11"]);
+    assert_eq!(super::texts(&context["events_before"]), ["lamp 6"]);
+    assert_eq!(super::texts(&context["events_after"]), ["lamp 8", "lamp 9"]);
     assert_eq!(context["profile_info"][&joon.user_id]["displayname"], "Joon");
     let room_id = found["results"][0]["result"]["room_id"].as_str().unwrap();
     assert!(found["state"][room_id].as_array().unwrap().len() > 3);
@@ -283,7 +299,8 @@ haechi_testkit::on_both_engines!(
     part_of_a_word_is_found_in_both_scripts_before_and_after_it_is_indexed,
     nobody_finds_what_they_may_not_read,
     what_was_taken_back_is_found_no_more_and_an_edit_by_its_new_text,
-    results_come_by_the_page_with_what_stands_around_them,
+    results_come_by_the_page,
+    a_result_comes_with_what_stands_around_it,
     many_rooms_and_messages_are_indexed_in_steps,
     a_bad_search_is_refused,
 );

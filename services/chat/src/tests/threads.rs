@@ -127,7 +127,7 @@ async fn mentions_in_threads_are_told_with_the_thread(store: TestStore) {
     assert_eq!(joined(&told, &room)["unread_notifications"]["highlight_count"], 3);
 }
 
-async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: TestStore) {
+async fn who_is_ignored_is_neither_heard_nor_counted(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon, sora) = (
         app.sign_up("Minji").await,
@@ -167,7 +167,19 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     assert_matrix_error(&hidden, 404, "M_NOT_FOUND");
     // Others hear them as ever.
     assert_eq!(unread_in_all(&app, &minji, &room).await, 2);
+}
 
+async fn who_is_ignored_cannot_invite_nor_be_seen_typing_until_they_are_heard_again(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon, sora) = (
+        app.sign_up("Minji").await,
+        app.sign_up("Joon").await,
+        app.sign_up("Sora").await,
+    );
+    let room = make_room_of(&app, &minji, &[&joon, &sora]).await;
+    let list = json!({ "ignored_users": { sora.user_id.clone(): {} } });
+    let path = format!("user/{}/account_data/m.ignored_user_list", segment(&joon.user_id));
+    put(&app, &joon, &path, list).await.expect(200);
     let since = sync(&app, &joon, "").await["next_batch"]
         .as_str()
         .unwrap()
@@ -179,6 +191,13 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     let told = sync(&app, &joon, &since).await;
     assert_eq!(told["rooms"]["invite"].as_object().unwrap().len(), 1, "{told}");
     assert!(!told.to_string().contains("again"), "{told}");
+    let typing = format!("rooms/{room}/typing/{}", segment(&sora.user_id));
+    put(&app, &sora, &typing, json!({ "typing": true, "timeout": 20_000 }))
+        .await
+        .expect(200);
+    let told = sync(&app, &joon, &since).await;
+    let ephemeral = joined(&told, &room)["ephemeral"]["events"].to_string();
+    assert!(!ephemeral.contains(&sora.user_id), "{ephemeral}");
     // Heard again once the list is empty.
     put(&app, &joon, &path, json!({ "ignored_users": {} }))
         .await
@@ -186,15 +205,13 @@ async fn who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite(store: Te
     let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
         .await
         .json();
-    assert_eq!(
-        texts(&page["chunk"]),
-        ["again", "rude-too", "kind", "rude", "hello"]
-    );
+    assert_eq!(texts(&page["chunk"]), ["again"]);
 }
 
 haechi_testkit::on_both_engines!(
     threads_are_unread_and_read_for_themselves,
     a_receipt_for_a_thread_names_an_event_of_it,
     mentions_in_threads_are_told_with_the_thread,
-    who_is_ignored_is_neither_heard_nor_counted_and_cannot_invite,
+    who_is_ignored_is_neither_heard_nor_counted,
+    who_is_ignored_cannot_invite_nor_be_seen_typing_until_they_are_heard_again,
 );

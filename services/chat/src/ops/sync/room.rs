@@ -328,6 +328,7 @@ impl RoomReader<'_> {
         {
             let users: Vec<String> = people
                 .into_iter()
+                .filter(|person| !self.ignored.has(*person))
                 .map(|person| self.chat.user_id(person))
                 .collect();
             events.push(json!({ "type": "m.typing", "content": { "user_ids": users } }));
