@@ -7,7 +7,6 @@ use haechi_http::{Path, Problem, Query, SignedIn};
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use crate::Chat;
 use crate::ops::{ExportFormat, ExportWish};
@@ -19,7 +18,7 @@ pub(super) const OFFSET_MINUTES_DEFAULT: i64 = 540;
 const OFFSET_MINUTES: std::ops::RangeInclusive<i64> = -720..=840;
 
 /// In what form.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
@@ -47,7 +46,7 @@ pub(super) fn offset(minutes: Option<i64>) -> Result<i64, Problem> {
 
 /// Writes out all that one may see of a room. The answer comes in pieces, and ends early if one is sent out meanwhile.
 #[utoipa::path(get, path = "/api/chat/rooms/{room_id}/export", tag = "chat",
-    params(("room_id" = String, Path, description = "The room's id")),
+    params(("room_id" = String, Path, description = "The room's id"), ExportQuery),
     responses((status = 200, content(
         (String = "application/json"),
         (String = "text/html")

@@ -7,7 +7,7 @@ use haechi_http::{IdempotencyKey, Json, Path, Problem, Query, SignedIn};
 use haechi_service::OpenApiRouter;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::exports::offset;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Chat> {
 }
 
 /// What belongs to the text.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ImportQuery {
@@ -106,7 +106,7 @@ impl FromRequest<Chat> for Text {
 
 /// Begins to put a chat, as KakaoTalk exports it as text, into a new room that is only read from then on.
 #[utoipa::path(post, path = "/api/chat/imports", tag = "chat",
-    params(
+    params(ImportQuery,
         ("Idempotency-Key" = String, Header, description = "The same request sent again with it is done once.")),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 202, body = ImportDocument)))]
