@@ -42,10 +42,14 @@ async function choose(person, text, english, korean) {
   await dialog.waitFor({ state: 'hidden' });
 }
 
-/** Goes back to the list of chats, from wherever the person is. */
+/** Goes back to the list of chats, from wherever the person is: through the chats they came by. */
 async function toList(person) {
-  const back = person.button('Back', '뒤로');
-  if (await back.isVisible()) await back.click();
+  const tabs = person.page.getByRole('navigation');
+  await until('the list of chats', async () => {
+    if (await tabs.isVisible()) return true;
+    await person.button('Back', '뒤로').click();
+    return false;
+  });
   await person.tab('Chats', '채팅');
 }
 
@@ -211,6 +215,8 @@ async function search(a, b) {
     await found.first().click();
     await b.message(REPLY).waitFor();
     await b.button('', '뒤로').click();
+    await b.button('', '모든 채팅에서 검색').click();
+    await b.page.getByTestId('chat-row').first().waitFor();
   });
 }
 
@@ -262,7 +268,10 @@ async function secret(a, b) {
     same('the pictures', await pictures(a), await pictures(b));
     await a.button('They are the same', '').click();
     await b.button('', '모두 같아요').click();
-    for (const person of [a, b]) await person.button('Done', '완료').click();
+    for (const person of [a, b]) {
+      await person.button('Done', '완료').click();
+      await person.page.getByRole('dialog').waitFor({ state: 'hidden' });
+    }
     await a.page.getByTestId('secret-line').getByText('Verified').waitFor();
   });
   await step('A makes a recovery key', async () => {
