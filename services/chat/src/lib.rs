@@ -71,9 +71,9 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/0004_relation.sql"),
         },
         Migration {
-            number: 6,
+            number: 5,
             name: "media",
-            sql: include_str!("../migrations/0006_media.sql"),
+            sql: include_str!("../migrations/0005_media.sql"),
         },
     ],
 };
