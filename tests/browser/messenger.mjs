@@ -326,6 +326,8 @@ await run(async (browser, people) => {
     await feignPushService(person);
     person.page.on('dialog', (dialog) => dialog.accept());
   }
+  // One by day, one by night.
+  await b.page.emulateMedia({ colorScheme: 'dark' });
   await step('both sign up and become friends', async () => {
     for (const person of people) await signUp(person);
     await befriend(a, b);
