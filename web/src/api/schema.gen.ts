@@ -56,6 +56,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat/friends/match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells who of a phone book is here and allows being found. Nobody is put on a list by it. */
+        post: operations["match_friends"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/friends/pepper": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What numbers are hashed with here. */
+        get: operations["find_pepper"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/friends/{user_id}": {
         parameters: {
             query?: never;
@@ -68,6 +102,178 @@ export interface paths {
         post?: never;
         /** Takes somebody off one's list of friends. */
         delete: operations["remove_friend"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to put a chat, as KakaoTalk exports it as text, into a new room that is only read from then on. */
+        post: operations["begin_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an import has come. */
+        get: operations["find_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what people reported, the newest first. Administrators only. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/reports/{report_id}/resolution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes what came of a report; what was noted first stands. Administrators only. */
+        post: operations["resolve_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/rooms/{room_id}/closure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a room for good: everybody leaves, nobody joins or speaks again. Administrators only. */
+        post: operations["close_room"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/rooms/{room_id}/events/{event_id}/removal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes away what a message says. Administrators only. */
+        post: operations["remove_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/rooms/{room_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Writes out all that one may see of a room. The answer comes in pieces, and ends early if one is sent out meanwhile. */
+        get: operations["export_room"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/services/blocked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The services whose messages one does not want. */
+        get: operations["list_blocked"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/services/{service}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Has a service write no longer. */
+        put: operations["block_service"];
+        post?: never;
+        /** Lets a service write again. */
+        delete: operations["unblock_service"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/settings/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one is found by one's number. */
+        get: operations["find_discovery"];
+        /** Lets oneself be found by one's number, or not. */
+        put: operations["set_discovery"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -395,9 +601,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A service whose messages one does not want. */
+        BlockedService: {
+            /**
+             * @description Its name among the services.
+             * @example taxi
+             */
+            service: string;
+        };
         ChangeMeRequest: {
             /** @description The name to go by from now on: 1 to 64 characters. */
             display_name: string;
+        };
+        /** @description A room that was closed. */
+        Closed: {
+            room_id: string;
+            /**
+             * Format: int64
+             * @description How many left it by this request.
+             */
+            people: number;
         };
         CodeAnswer: {
             /** @description The id of the request. */
@@ -433,6 +656,11 @@ export interface components {
         DirectRoom: {
             /** @description Its id. */
             room_id: string;
+        };
+        /** @description Whether one is found by one's number. */
+        Discovery: {
+            /** @description Off until the person switches it on. */
+            findable_by_phone: boolean;
         };
         /** @description A drill that was held. */
         DrillDocument: {
@@ -497,6 +725,26 @@ export interface components {
         GatewayKind: "development" | "webhook";
         /** Format: uuid */
         Id: string;
+        /** @description An import. */
+        ImportDocument: {
+            import_id: string;
+            /** @description The room into which the messages come. It is there as soon as the first are. */
+            room_id: string;
+            /** @description The room's name. */
+            name: string;
+            state: components["schemas"]["ImportState"];
+            /** Format: int64 */
+            messages_total: number;
+            /** Format: int64 */
+            messages_done: number;
+            created_at: components["schemas"]["Time"];
+            finished_at?: components["schemas"]["Time"] | null;
+        };
+        /**
+         * @description How an import stands.
+         * @enum {string}
+         */
+        ImportState: "running" | "done" | "stopped";
         /** @description A site that was lost. */
         IncidentDocument: {
             incident_id: components["schemas"]["Id"];
@@ -568,6 +816,21 @@ export interface components {
             /** @description Why nothing is known of PostgreSQL and etcd at this moment; null when it is, or there is no cluster. */
             engine_error?: string | null;
         };
+        /** @description Who of the phone book is here. */
+        MatchAnswer: {
+            matches: components["schemas"]["MatchDocument"][];
+        };
+        /** @description Somebody of the phone book who allows being found. */
+        MatchDocument: {
+            /** @description Which of the hashes it was. */
+            hash: string;
+            person: components["schemas"]["Friend"];
+        };
+        /** @description The hashed numbers of a phone book. */
+        MatchRequest: {
+            /** @description Each 64 hex digits; at most 1,000. */
+            hashes: string[];
+        };
         /** @description An amount of one currency, in minor units. May be negative: a ledger entry that takes away. */
         Money: {
             /**
@@ -587,6 +850,19 @@ export interface components {
             phone?: string | null;
             /** @description Or their user id. */
             user_id?: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_BlockedService: {
+            /** @description The items. */
+            items: {
+                /**
+                 * @description Its name among the services.
+                 * @example taxi
+                 */
+                service: string;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
         };
         /** @description One page of a list, newest first. */
         Page_DrillDocument: {
@@ -665,6 +941,32 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list, newest first. */
+        Page_ReportDocument: {
+            /** @description The items. */
+            items: {
+                report_id: components["schemas"]["Id"];
+                /** @description Who told it, by user id. */
+                reporter: string;
+                /** @description The room, for a message or a room. */
+                room_id?: string | null;
+                /** @description The message. */
+                event_id?: string | null;
+                /** @description Who said it, or who is reported, by user id. */
+                user_id?: string | null;
+                /** @description What the message said when it was reported, as a JSON text. */
+                content?: string | null;
+                reason: string;
+                created_at: components["schemas"]["Time"];
+                resolved_at?: components["schemas"]["Time"] | null;
+                /** @description Who was, by user id. */
+                resolved_by?: string | null;
+                /** @description What came of it. */
+                resolution?: string | null;
+            }[];
+            /** @description What to send as `before` for the page after this one; null on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first. */
         Page_SessionItem: {
             /** @description The items. */
             items: {
@@ -694,6 +996,13 @@ export interface components {
             password: string;
             /** @description The password until now, if there is one. */
             current_password?: string | null;
+        };
+        /** @description How numbers are hashed here. */
+        PepperDocument: {
+            /** @description What goes before a number: SHA-256 of this text followed by the number in E.164, in hex, is its hash. */
+            pepper: string;
+            /** @description Most hashes in one request. */
+            hashes_max: number;
         };
         /** @description A person, as they see themselves. */
         Person: {
@@ -729,15 +1038,51 @@ export interface components {
             /** @description What was wrong this time. */
             detail: string;
         };
+        /** @description Why something is done. */
+        Reason: {
+            /** @description In staff's words, for those who are in the room; at most 4,096 bytes. */
+            reason?: string | null;
+        };
         RefreshRequest: {
             /** @description The newest refresh token. */
             refresh_token: string;
+        };
+        /** @description A message that was taken away. */
+        Removed: {
+            /** @description The event that says so. */
+            event_id: string;
+        };
+        /** @description What somebody told staff of. */
+        ReportDocument: {
+            report_id: components["schemas"]["Id"];
+            /** @description Who told it, by user id. */
+            reporter: string;
+            /** @description The room, for a message or a room. */
+            room_id?: string | null;
+            /** @description The message. */
+            event_id?: string | null;
+            /** @description Who said it, or who is reported, by user id. */
+            user_id?: string | null;
+            /** @description What the message said when it was reported, as a JSON text. */
+            content?: string | null;
+            reason: string;
+            created_at: components["schemas"]["Time"];
+            resolved_at?: components["schemas"]["Time"] | null;
+            /** @description Who was, by user id. */
+            resolved_by?: string | null;
+            /** @description What came of it. */
+            resolution?: string | null;
+        };
+        /** @description What came of a report. */
+        Resolution: {
+            /** @description In staff's words, at most 4,096 bytes. */
+            resolution?: string;
         };
         /**
          * @description What a person may do beyond their own affairs.
          * @enum {string}
          */
-        Role: "person" | "administrator";
+        Role: "person" | "administrator" | "service";
         /** @description A device that is signed in. */
         SessionItem: {
             /** @description The session. */
@@ -963,6 +1308,48 @@ export interface operations {
             };
         };
     };
+    match_friends: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MatchRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatchAnswer"];
+                };
+            };
+        };
+    };
+    find_pepper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PepperDocument"];
+                };
+            };
+        };
+    };
     remove_friend: {
         parameters: {
             query?: never;
@@ -980,6 +1367,301 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    begin_import: {
+        parameters: {
+            query?: {
+                /** @description The room's name, at most 100 characters: the chat's own when it is not said. */
+                name?: string;
+                /** @description The name under which one stands in the text oneself, at most 100 characters. */
+                own_name?: string;
+                /** @description Minutes that the clock of the phone was ahead of UTC: -720 to 840, and 540 (Korea) when it is not said. */
+                offset_minutes?: number;
+            };
+            header: {
+                /** @description The same request sent again with it is done once. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportDocument"];
+                };
+            };
+        };
+    };
+    find_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's id */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportDocument"];
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @description Most items on the page: 1 to 200, and 50 when it is not said */
+                limit?: number;
+                /** @description The `next` of the page before */
+                before?: string;
+                /** @description Whether only those are wanted that nobody resolved */
+                open?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ReportDocument"];
+                };
+            };
+        };
+    };
+    resolve_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report */
+                report_id: components["schemas"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolution"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDocument"];
+                };
+            };
+        };
+    };
+    close_room: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The room */
+                room_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Closed"];
+                };
+            };
+        };
+    };
+    remove_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The room */
+                room_id: string;
+                /** @description The message */
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+        };
+    };
+    export_room: {
+        parameters: {
+            query: {
+                /**
+                 * @description `json` for programs, `html` for people.
+                 * @example html
+                 */
+                format: string;
+                /** @description The language of the page's own words, `ko` or `en`: `ko` when it is not said. */
+                language?: string;
+                /** @description Minutes that the reader's clock is ahead of UTC: -720 to 840, and 540 (Korea) when it is not said. */
+                offset_minutes?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The room's id */
+                room_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    list_blocked: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BlockedService"];
+                };
+            };
+        };
+    };
+    block_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    unblock_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    find_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+        };
+    };
+    set_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Discovery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
             };
         };
     };
