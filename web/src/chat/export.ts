@@ -1,11 +1,14 @@
 /** A chat as a file to keep: a page that any browser shows. */
 import { refusalOf } from '../api/problems';
+import { language } from '../i18n/i18n.svelte';
 import { reachSignedIn } from '../net/fetch';
 
 const FORBIDDEN_IN_NAMES = /[\\/:*?"<>|\p{Cc}]+/gu;
 
 export async function downloadChat(roomId: string, name: string): Promise<void> {
-  const path = `/api/chat/rooms/${encodeURIComponent(roomId)}/export?format=html`;
+  const ahead = -new Date().getTimezoneOffset();
+  const query = `format=html&language=${language.current}&offset_minutes=${ahead}`;
+  const path = `/api/chat/rooms/${encodeURIComponent(roomId)}/export?${query}`;
   // The whole of a long chat takes its time.
   const response = await reachSignedIn(path, undefined, null);
   if (!response.ok) throw refusalOf(response.status, await response.json().catch(() => null));

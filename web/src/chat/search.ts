@@ -3,6 +3,7 @@ import { bodyText } from './content';
 import { partOf } from './conversation';
 import { matrix } from './matrix';
 import { messageOf, type Message, type RawEvent } from './message';
+import { wordsOf } from './highlight';
 import { list, number, record, text } from './values';
 
 export interface Hit {
@@ -42,7 +43,7 @@ export function foundIn(answer: unknown): Found {
 
 /** Finds words in what is loaded: the server cannot read secret chats. Newest first. */
 export function searchLoaded(messages: readonly Message[], words: string, roomId: string): Hit[] {
-  const wanted = words.toLocaleLowerCase();
+  const wanted = wordsOf(words);
   return messages
     .flatMap(({ id, sender, at, body }) => {
       const said =
@@ -51,7 +52,8 @@ export function searchLoaded(messages: readonly Message[], words: string, roomId
           : body.kind === 'file' || body.kind === 'image'
             ? body.media.name
             : '';
-      return said.toLocaleLowerCase().includes(wanted)
+      const lower = said.toLocaleLowerCase();
+      return said && wanted.every((word) => lower.includes(word))
         ? [{ roomId, eventId: id, sender, at, words: said }]
         : [];
     })
