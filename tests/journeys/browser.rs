@@ -34,3 +34,20 @@ async fn meet_in_the_browser(store: &FreshStore) -> Result<()> {
 async fn two_people_meet_in_the_web_app() -> Result<()> {
     on_both_engines(meet_in_the_browser).await
 }
+
+async fn talk_on_two_phones(store: &FreshStore) -> Result<()> {
+    let server = Server::start(&binary(), &store.url).await?;
+    let mut journey = command(&tool("HAECHI_NODE", "node"));
+    journey
+        .current_dir(npm_folder("browser")?)
+        .arg("messenger.mjs")
+        .env("HAECHI_URL", format!("http://{}", server.address()))
+        .env("HAECHI_CHROMIUM", tool("HAECHI_CHROMIUM", "chromium"));
+    succeed(&mut journey).await?;
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_phones_side_by_side_do_what_a_messenger_does() -> Result<()> {
+    on_both_engines(talk_on_two_phones).await
+}

@@ -34,40 +34,40 @@ mod thumbnail;
 mod token;
 mod upgrade;
 
-pub(crate) use alias::{CanonicalAlias, alias_of_name, check_alias};
 pub(crate) use address::is_public;
+pub(crate) use alias::{CanonicalAlias, alias_of_name, check_alias};
 pub(crate) use auth::authorise;
 pub use card::{Card, CardButton, CardRow};
 pub(crate) use content::{Content, Mentions};
 pub(crate) use create_room::{InitialState, NewRoom, Preset, drafts_of_new_room, membership};
 pub use error::ChatError;
 pub(crate) use event::{Draft, Event, Reader, notifies, raw_json};
-pub(crate) use fields::Fields;
 pub(crate) use export::{HtmlWriter, Language};
+pub(crate) use fields::Fields;
 pub(crate) use filter::{EventFilter, SyncFilter};
 pub(crate) use grams::{Block, SearchKey, SearchTerms, searched_text};
 pub(crate) use ids::{
     PEOPLE, STREAMS, Stream, event_id_of_message, event_id_of_transaction, member_key, new_event_id,
     new_room_id, pair_key, person_of, request_id, stream_of, user_id,
 };
+pub(crate) use ignored::{IGNORED_USER_LIST, Ignored};
+pub(crate) use imported::{IMPORTED_FIELD, Origin, imported_message, read_only_levels};
+pub(crate) use kakao::{KakaoChat, read_kakao};
 pub(crate) use keys::{
     BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, Signature, Signatures, SignedObject,
     UploadedKey, Usage, check_device_keys, check_keys, is_signed_by,
 };
 pub(crate) use listing::{ListingFilter, ListingPlace, searched};
-pub(crate) use imported::{IMPORTED_FIELD, Origin, imported_message, read_only_levels};
-pub(crate) use kakao::{KakaoChat, read_kakao};
 pub(crate) use page::{PageFacts, read_page};
 pub(crate) use picture::{look_at_picture, picture_type, thumbnail_of};
 pub(crate) use power_levels::PowerLevels;
 pub(crate) use range::Wanted;
 pub(crate) use redaction::redacted_content;
+pub(crate) use relation::{Relation, THREAD};
 pub(crate) use report::{Report, ReportId, Reported, Resolved};
 pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use space::{Child, Walk};
-pub(crate) use ignored::{IGNORED_USER_LIST, Ignored};
-pub(crate) use relation::{Relation, THREAD};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};
 pub(crate) use token::{Place, SyncToken};
 pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

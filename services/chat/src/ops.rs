@@ -65,9 +65,12 @@ use crate::model::{ChatError, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
-pub(crate) use directory::ListingPage;
 pub(crate) use delayed::DelayedAction;
+pub use desk::ChatSettings;
+pub(crate) use directory::ListingPage;
+pub(crate) use export::{ExportFormat, ExportWish};
 pub(crate) use friends::Friend;
+pub(crate) use import::{IMPORT_JOB, ImportWish};
 pub(crate) use keys::{
     BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage,
     KeysUpload, ToDeviceTarget,
@@ -75,12 +78,9 @@ pub(crate) use keys::{
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
-pub(crate) use presence::PresenceState;
-pub use desk::ChatSettings;
-pub(crate) use export::{ExportFormat, ExportWish};
-pub(crate) use import::{IMPORT_JOB, ImportWish};
 pub(crate) use notices::NOTICES_JOB;
 pub use notices::{NoticeOutcome, ServiceAccount};
+pub(crate) use presence::PresenceState;
 pub(crate) use profile::Profile;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};

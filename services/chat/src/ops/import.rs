@@ -13,8 +13,8 @@ use crate::model::limits::{
     IMPORTS_A_DAY_MAX,
 };
 use crate::model::{
-    ChatError, Content, Draft, KakaoChat, NewRoom, Origin, Preset, RoomVersion, event_id_of_transaction, imported_message,
-    new_room_id, read_kakao, read_only_levels,
+    ChatError, Content, Draft, KakaoChat, NewRoom, Origin, Preset, RoomVersion, event_id_of_transaction,
+    imported_message, new_room_id, read_kakao, read_only_levels,
 };
 use crate::store;
 use crate::store::imports::Import;
