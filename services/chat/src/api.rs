@@ -12,12 +12,16 @@ mod media;
 mod membership;
 mod messages;
 mod profile;
+mod push;
+mod push_rules;
+mod pushers;
 mod receipts;
 mod rooms;
 mod ruma;
 mod send;
 mod state;
 mod sync;
+mod voip;
 
 use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
@@ -51,12 +55,16 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
     let own = OpenApiRouter::new()
         .routes(routes!(friends::list_friends, friends::add_friend))
         .routes(routes!(friends::remove_friend))
-        .routes(routes!(direct::open_direct));
+        .routes(routes!(direct::open_direct))
+        .routes(routes!(push::push_key))
+        .routes(routes!(push::subscribe, push::unsubscribe));
     let matrix = [
         discovery::routes(),
         login::routes(),
         account::routes(),
         profile::routes(),
+        push_rules::routes(),
+        pushers::routes(),
         rooms::routes(),
         membership::routes(),
         send::routes(),
@@ -67,6 +75,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         receipts::routes(),
         account_data::routes(),
         media::routes(),
+        voip::routes(),
     ];
     let matrix = matrix
         .into_iter()

@@ -3,6 +3,7 @@
 //! Table of contents: [`model`] holds nouns and rules, [`ops`] the verbs, `store` all SQL, `api` the routes.
 
 mod api;
+mod gateway;
 mod model;
 mod ops;
 mod store;
@@ -10,11 +11,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use haechi_service::{ErrorStyle, OpenApiRouter, Service};
+use haechi_service::{ErrorStyle, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations};
 
-pub use model::{ChatError, limits};
-pub use ops::Chat;
+pub use model::{ChatError, TurnSettings, limits};
+pub use ops::{Chat, ChatSettings};
 
 impl Service for Chat {
     fn name(&self) -> &'static str {
@@ -27,6 +28,10 @@ impl Service for Chat {
 
     fn routes(&self) -> OpenApiRouter {
         api::routes(self.clone())
+    }
+
+    fn jobs(&self) -> Vec<JobHandler> {
+        vec![ops::late_pushes(self)]
     }
 
     fn slow_routes(&self) -> Vec<&'static str> {
@@ -44,9 +49,16 @@ impl Service for Chat {
 /// The tables of chat.
 pub const MIGRATIONS: Migrations = Migrations {
     service: "chat",
-    steps: &[Migration {
-        number: 1,
-        name: "room",
-        sql: include_str!("../migrations/0001_room.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "room",
+            sql: include_str!("../migrations/0001_room.sql"),
+        },
+        Migration {
+            number: 5,
+            name: "push",
+            sql: include_str!("../migrations/0005_push.sql"),
+        },
+    ],
 };

@@ -9,9 +9,14 @@ mod filter;
 mod ids;
 pub mod limits;
 mod power_levels;
+mod push_message;
+mod push_rules;
+mod pusher;
+mod quiet_hours;
 mod redaction;
 mod room;
 mod token;
+mod turn;
 
 pub(crate) use auth::authorise;
 pub(crate) use content::{Content, Mentions};
@@ -24,6 +29,12 @@ pub(crate) use ids::{
     new_room_id, pair_key, person_of, stream_of, user_id,
 };
 pub(crate) use power_levels::PowerLevels;
+pub(crate) use push_message::{Notice, Told};
+pub(crate) use push_rules::{JudgedEvent, JudgedRoom, PUSH_RULES, PushRules, Verdict};
+pub(crate) use pusher::{Destination, KeptPusher, PusherName, WEB_APP_ID, check_pusher, check_pusher_ids};
+pub(crate) use quiet_hours::{QUIET_HOURS, QuietHours};
 pub(crate) use redaction::redacted_content;
 pub(crate) use room::{JoinRule, Member, Membership, Room, Rules};
 pub(crate) use token::{Place, SyncToken};
+pub(crate) use turn::TurnCredentials;
+pub use turn::TurnSettings;

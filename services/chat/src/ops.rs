@@ -11,15 +11,20 @@ mod hub;
 mod media;
 mod membership;
 mod messages;
+mod notifications;
 mod post_message;
 mod profile;
 mod pulse;
+mod push;
+mod push_rules;
+mod pushers;
 mod read_room;
 mod receipts;
 mod send;
 pub(crate) mod stream;
 mod sync;
 mod typing;
+mod unread;
 
 use std::sync::Arc;
 
@@ -32,7 +37,7 @@ use tokio::sync::Semaphore;
 
 #[cfg(test)]
 use crate::model::STREAMS;
-use crate::model::{ChatError, person_of, user_id};
+use crate::model::{ChatError, TurnCredentials, TurnSettings, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
@@ -40,14 +45,28 @@ pub(crate) use friends::Friend;
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
+pub(crate) use notifications::{Notification, NotificationPage};
 pub(crate) use profile::Profile;
+pub(crate) use push::late_pushes;
+pub(crate) use push_rules::RulesChange;
+pub(crate) use pushers::Subscription;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use account_data::AccountDataBatcher;
 use hub::Hub;
+use push::Pushes;
 use stream::Streams;
 use typing::Typing;
+
+/// What an operator decides about chat.
+#[derive(Clone, Default)]
+pub struct ChatSettings {
+    /// The TURN server of calls, where there is one.
+    pub turn: Option<TurnSettings>,
+    /// Whether pushes may leave by `http:` and to addresses that are not public: for tests.
+    pub pushes_anywhere: bool,
+}
 
 /// The chat service. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +80,8 @@ struct Inner {
     typing: Typing,
     streams: Streams,
     account_data: AccountDataBatcher,
+    push: Pushes,
+    settings: ChatSettings,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
 }
@@ -69,6 +90,12 @@ impl Chat {
     /// The service, with its batchers started on the present tokio runtime.
     #[must_use]
     pub fn new(context: Context, identity: Identity) -> Self {
+        Self::with_settings(context, identity, ChatSettings::default())
+    }
+
+    /// The same as an operator wants it.
+    #[must_use]
+    pub fn with_settings(context: Context, identity: Identity, settings: ChatSettings) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
         let hub = Hub::start(&context.cluster, &context.store);
         let streams = Streams::start(
@@ -93,8 +120,11 @@ impl Chat {
             hub,
             streams,
             account_data,
+            push: Pushes::new(settings.pushes_anywhere),
+            settings,
         }));
         chat.listen_for_typing();
+        chat.start_pushing();
         chat
     }
 
@@ -126,6 +156,12 @@ impl Chat {
     /// The present moment.
     pub(crate) fn moment(&self) -> Time {
         self.0.context.now()
+    }
+
+    /// What a person signs in to the TURN server with, where there is one.
+    pub(crate) fn turn_credentials(&self, person: PersonId) -> Option<TurnCredentials> {
+        let turn = self.0.settings.turn.as_ref()?;
+        turn.credentials(&self.user_id(person), self.now())
     }
 
     /// The sessions of the actor: their devices.

@@ -6,6 +6,8 @@ pub(crate) mod filters;
 pub(crate) mod friends;
 pub(crate) mod media;
 pub(crate) mod memberships;
+pub(crate) mod pushers;
+pub(crate) mod pushes;
 pub(crate) mod receipts;
 pub(crate) mod rooms;
 pub(crate) mod state;

@@ -347,6 +347,14 @@ pub async fn sessions(
     Ok(store::sessions_of(tx, actor.person, before.unwrap_or(newest), limit, now).await?)
 }
 
+/// Which of these sessions hold still.
+///
+/// # Errors
+/// [`IdentityError::Store`].
+pub async fn living_sessions(tx: &mut Tx<'_>, ids: &[SessionId], now: Time) -> Result<Vec<SessionId>> {
+    Ok(store::living_sessions(tx, ids, now).await?)
+}
+
 /// Ends one of the actor's sessions; returns it.
 pub(crate) async fn end_session(tx: &mut Tx<'_>, actor: &Actor, id: SessionId) -> Result<Vec<SessionId>> {
     let ended = store::end_session(tx, id, actor.person).await?;

@@ -50,6 +50,7 @@ const SESSIONS_OF: &str = "
     SELECT id, person, device_id, device_name, refreshable, generation, used_generation, refreshes, created_at,
         last_used_at, expires_at
     FROM identity_session WHERE person = $1 AND expires_at > $2 AND id < $3 ORDER BY id DESC LIMIT $4";
+const SESSION_ENDS: &str = "SELECT id, expires_at FROM identity_session WHERE id IN";
 const ADD_SESSION: &str = "
     INSERT INTO identity_session (id, person, device_id, device_name, refreshable, generation, used_generation,
         created_at, last_used_at, expires_at)
@@ -247,6 +248,21 @@ pub(crate) async fn sessions_of(
 ) -> Result<Vec<Session>, StoreError> {
     let rows = tx.query(SESSIONS_OF, &[&person, &now, &before, &limit]).await?;
     rows.iter().map(session).collect()
+}
+
+/// Those of these sessions that still live.
+pub(crate) async fn living_sessions(
+    tx: &mut Tx<'_>,
+    ids: &[SessionId],
+    now: Time,
+) -> Result<Vec<SessionId>, StoreError> {
+    let mut living = Vec::new();
+    for row in tx.query_in(SESSION_ENDS, ids, "").await? {
+        if row.get::<Time>("expires_at")? > now {
+            living.push(row.get("id")?);
+        }
+    }
+    Ok(living)
 }
 
 /// Adds a session; returns the sessions it ended: the one on the same device, and the oldest over the limit.

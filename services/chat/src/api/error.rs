@@ -91,6 +91,7 @@ impl From<ChatError> for MatrixError {
             ChatError::NotFound(_) => (StatusCode::NOT_FOUND, "M_NOT_FOUND"),
             ChatError::InvalidParameter(_) => (StatusCode::BAD_REQUEST, "M_INVALID_PARAM"),
             ChatError::BadJson(_) => (StatusCode::BAD_REQUEST, "M_BAD_JSON"),
+            ChatError::Unknown(_) => (StatusCode::BAD_REQUEST, "M_UNKNOWN"),
             ChatError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
             ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),

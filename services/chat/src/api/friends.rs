@@ -50,6 +50,7 @@ impl From<ChatError> for Problem {
             ChatError::TooLarge(_) => Self::unprocessable("too-large", detail),
             ChatError::InvalidParameter(_)
             | ChatError::BadJson(_)
+            | ChatError::Unknown(_)
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_) => Self::unprocessable("invalid-body", detail),

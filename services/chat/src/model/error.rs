@@ -22,6 +22,9 @@ pub enum ChatError {
     /// A body is JSON but not what was expected.
     #[error("{0}")]
     BadJson(String),
+    /// The specification has no better word for why it is refused.
+    #[error("{0}")]
+    Unknown(String),
     /// Something is larger than it may be.
     #[error("{0}")]
     TooLarge(String),

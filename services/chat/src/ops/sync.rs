@@ -3,6 +3,7 @@
 mod answer;
 mod room;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use haechi_base::Actor;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Chat;
 use crate::model::limits::SYNC_WAIT_MAX;
-use crate::model::{ChatError, Membership, SyncFilter, SyncToken, raw_json};
+use crate::model::{ChatError, Membership, PUSH_RULES, PushRules, SyncFilter, SyncToken, raw_json};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -101,6 +102,7 @@ impl Chat {
                 wish: &wish,
                 since,
                 now,
+                rules: OnceLock::new(),
             };
             let entries = chat.account_data_news(tx, &reader, &mut answer).await?;
             chat.joined_news(tx, &reader, &entries, &mut answer).await?;
@@ -127,9 +129,9 @@ impl Chat {
             .iter()
             .filter(|entry| reader.wish.filter.wants_account_data(&entry.kind));
         let mut events: Vec<Box<RawValue>> = wanted.map(account_data_event).collect();
-        let has_rules = general.iter().any(|entry| entry.kind == "m.push_rules");
-        if reader.since.is_none() && !has_rules && reader.wish.filter.wants_account_data("m.push_rules") {
-            events.push(self.push_rules_event(reader.actor.person));
+        let has_rules = general.iter().any(|entry| entry.kind == PUSH_RULES);
+        if reader.since.is_none() && !has_rules && reader.wish.filter.wants_account_data(PUSH_RULES) {
+            events.push(self.push_rules_event(reader.actor.person)?);
         }
         answer.account_data = Events { events };
         Ok(about_rooms)
@@ -210,20 +212,13 @@ impl Chat {
         Ok(())
     }
 
-    fn push_rules_event(&self, person: haechi_base::PersonId) -> Box<RawValue> {
-        let rules = self.push_rules(person);
-        raw_json(format!(
-            "{{\"type\":\"m.push_rules\",\"content\":{{\"global\":{rules}}}}}"
-        ))
-    }
-
-    /// The push rules of a person: those the specification gives to everybody.
-    pub(crate) fn push_rules(&self, person: haechi_base::PersonId) -> String {
-        let user = ruma::UserId::parse(self.user_id(person));
-        let rules = user
-            .map(|user| ruma::push::Ruleset::server_default(&user))
-            .unwrap_or_default();
-        serde_json::to_string(&rules).unwrap_or_else(|_| "{}".to_owned())
+    /// The push rules of who has kept none.
+    fn push_rules_event(&self, person: haechi_base::PersonId) -> Result<Box<RawValue>, ChatError> {
+        let rules = PushRules::of(&self.user_id(person), None).to_content()?;
+        Ok(raw_json(format!(
+            "{{\"type\":\"{PUSH_RULES}\",\"content\":{}}}",
+            rules.as_str()
+        )))
     }
 }
 

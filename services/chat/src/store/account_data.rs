@@ -9,6 +9,9 @@ const PUT_AFTER: &str = "
 const FIND: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
     WHERE person = $1 AND room_id = $2 AND type = $3";
+const ABOUT_PUSHES: &str = "
+    SELECT person, room_id, type, content, position FROM chat_account_data
+    WHERE room_id = '' AND type IN ('m.push_rules', 'org.haechi.quiet_hours') AND person IN";
 const SINCE: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
     WHERE person = $1 AND position > $2 AND position <= $3 ORDER BY position";
@@ -49,6 +52,15 @@ pub(crate) async fn find(
 ) -> Result<Option<Entry>, StoreError> {
     let row = tx.query_optional(FIND, &[&person, &room_id, &kind]).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// What these people say of how they want to be told: their push rules and quiet hours.
+pub(crate) async fn about_pushes(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<Entry>, StoreError> {
+    tx.query_in(ABOUT_PUSHES, people, "")
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// What a person put after `from` and up to `to`, in general and about rooms.

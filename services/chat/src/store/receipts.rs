@@ -19,13 +19,21 @@ const PUT_READ_AFTER: &str = "
     WHERE chat_read.position < excluded.position";
 const UNREAD: &str = "
     SELECT a.ordinal - COALESCE(r.ordinal, 0) AS unread,
-        (SELECT COUNT(*) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person = $2
+        (SELECT COUNT(DISTINCT m.position) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person IN ($2, $3)
             AND m.position > COALESCE(r.position, 0)) AS mentions
     FROM chat_activity a LEFT JOIN chat_read r ON r.room_id = a.room_id AND r.person = $2
     WHERE a.room_id = $1";
+const UNREAD_ROOMS: &str = "
+    SELECT m.room_id AS room_id, a.ordinal - COALESCE(r.ordinal, 0) AS unread
+    FROM chat_membership m JOIN chat_activity a ON a.room_id = m.room_id
+        LEFT JOIN chat_read r ON r.room_id = m.room_id AND r.person = m.person
+    WHERE m.person = $1 AND m.membership = 'join' AND a.ordinal > COALESCE(r.ordinal, 0) LIMIT $2";
 const PUT_MENTION: &str = "INSERT INTO chat_mention (room_id, person, position) VALUES";
 const PUT_MENTION_AFTER: &str = "
     ON CONFLICT (room_id, person, position) DO UPDATE SET position = excluded.position";
+
+/// Who is mentioned when a message calls the whole room.
+pub(crate) const EVERYBODY: PersonId = PersonId::from_uuid(haechi_base::uuid::Uuid::nil());
 
 /// Receipts that are told of one room at once.
 const RECEIPTS_MAX: u32 = 1_000;
@@ -120,7 +128,7 @@ pub(crate) async fn unread(
     room_id: &str,
     person: PersonId,
 ) -> Result<(u32, u32), StoreError> {
-    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person]).await? else {
+    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person, &EVERYBODY]).await? else {
         return Ok((0, 0));
     };
     let unread: i64 = row.get("unread")?;
@@ -128,6 +136,18 @@ pub(crate) async fn unread(
         u32::try_from(unread.max(0)).unwrap_or(u32::MAX),
         row.get("mentions")?,
     ))
+}
+
+/// Up to `limit` rooms that a person is in and has not read all of, each with how many messages are left.
+pub(crate) async fn unread_rooms(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    limit: u32,
+) -> Result<Vec<(String, u32)>, StoreError> {
+    let rows = tx.query(UNREAD_ROOMS, &[&person, &limit]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("room_id")?, row.get("unread")?)))
+        .collect()
 }
 
 /// Keeps who was mentioned where: (room, person, position); each once.

@@ -10,7 +10,7 @@ use crate::model::{
     ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, person_of, redacted_content,
 };
 use crate::store::events::Placed;
-use crate::store::receipts::Receipt;
+use crate::store::receipts::{EVERYBODY, Receipt};
 use crate::store::state::StateKey;
 
 /// People that one message can mention.
@@ -292,11 +292,29 @@ impl<'b> Bench<'b> {
             let others = people.into_iter().filter(|person| *person != event.sender);
             let mentions = others.map(|person| (event.event_id.clone(), room_id.clone(), person, position));
             self.out.mentions.extend(mentions);
+            if put.mentions.room && self.may_call_everybody(&event) {
+                let everybody = (event.event_id.clone(), room_id.clone(), EVERYBODY, position);
+                self.out.mentions.push(everybody);
+            }
         }
         self.out.event_ids.insert(event.event_id.clone());
         let event_id = event.event_id.clone();
         self.out.events.push(event);
         event_id
+    }
+
+    /// Whether the sender has the level that calling the whole room needs (client-server API, "Push conditions").
+    fn may_call_everybody(&self, event: &Event) -> bool {
+        let Some(entry) = self.loaded.rooms.get(&event.room_id) else {
+            return false;
+        };
+        let levels = entry
+            .room
+            .rules
+            .as_ref()
+            .and_then(|rules| rules.power_levels.as_ref());
+        let needed = levels.and_then(|levels| levels.notifications.get("room").copied());
+        entry.room.power(event.sender, self.server_name) >= needed.unwrap_or(50)
     }
 
     fn receipt(

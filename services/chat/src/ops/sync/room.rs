@@ -1,6 +1,7 @@
 //! What is new in one room, for a sync.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use haechi_base::Actor;
 use haechi_store::Tx;
@@ -13,7 +14,7 @@ use super::super::read_room::View;
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{ChatError, Event, Membership, Place, Reader, SyncToken, stream_of};
+use crate::model::{ChatError, Event, Membership, Place, PushRules, Reader, SyncToken, stream_of};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -38,6 +39,8 @@ pub(super) struct RoomReader<'s> {
     pub(super) wish: &'s SyncWish,
     pub(super) since: Option<SyncToken>,
     pub(super) now: SyncToken,
+    /// The person's push rules, once they were asked for.
+    pub(super) rules: OnceLock<PushRules>,
 }
 
 /// The events of a timeline with where they begin.
@@ -73,7 +76,7 @@ impl RoomReader<'_> {
         };
         let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
         let (notification_count, highlight_count) =
-            store::receipts::unread(tx, room_id, self.actor.person).await?;
+            self.unread(tx, room_id).await?;
         let wanted = self.wish.filter.room_account_data();
         let account_data = entries
             .iter()
@@ -100,6 +103,18 @@ impl RoomReader<'_> {
                 highlight_count,
             },
         })
+    }
+
+    async fn unread(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<(u32, u32), ChatError> {
+        let person = self.actor.person;
+        let rules = match self.rules.get() {
+            Some(rules) => rules,
+            None => {
+                let rules = self.chat.push_rules_in(tx, person).await?;
+                self.rules.get_or_init(|| rules)
+            }
+        };
+        self.chat.unread(tx, person, room_id, rules).await
     }
 
     /// A room the person is out of since the last sync.
