@@ -29,8 +29,8 @@ pub(super) struct NewSubscription {
     keys: SubscriptionKeys,
     /// When it ends, which browsers leave open.
     #[serde(default, rename = "expirationTime")]
-    #[schema(value_type = Option<i64>)]
-    _expiration_time: Option<i64>,
+    #[schema(value_type = Option<f64>)]
+    _expiration_time: Option<f64>,
     /// The language of the app: `ko` or `en`.
     #[serde(default)]
     lang: Option<String>,
@@ -51,7 +51,7 @@ pub(super) struct SubscriptionKeys {
     responses((status = 200, body = PushKey)))]
 pub(super) async fn push_key(
     State(chat): State<Chat>,
-    SignedIn(_): SignedIn,
+    _who: SignedIn,
 ) -> Result<Json<PushKey>, Problem> {
     let public_key = chat.house_key().await?.public.clone();
     Ok(Json(PushKey { public_key }))

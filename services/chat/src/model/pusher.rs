@@ -17,7 +17,7 @@ const APP_ID_BYTES_MAX: usize = 64;
 const PUSH_KEY_BYTES_MAX: usize = 512;
 
 /// What tells a pusher from all others.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct PusherName {
     pub(crate) person: PersonId,
     pub(crate) app_id: String,

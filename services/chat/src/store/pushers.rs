@@ -12,9 +12,6 @@ const PUT: &str = "
         definition = excluded.definition, created_at = excluded.created_at";
 const OF_PEOPLE: &str = "
     SELECT person, app_id, push_key, session, definition, created_at FROM chat_pusher WHERE person IN";
-const FIND: &str = "
-    SELECT person, app_id, push_key, session, definition, created_at FROM chat_pusher
-    WHERE person = $1 AND app_id = $2 AND push_key = $3";
 const REMOVE: &str = "DELETE FROM chat_pusher WHERE person = $1 AND app_id = $2 AND push_key = $3";
 const OF_OTHERS: &str = "
     SELECT person, app_id, push_key, session, definition, created_at FROM chat_pusher
@@ -50,14 +47,6 @@ pub(crate) async fn of_people(
     people: &[PersonId],
 ) -> Result<Vec<KeptPusher>, StoreError> {
     tx.query_in(OF_PEOPLE, people, "").await?.iter().map(read).collect()
-}
-
-/// One pusher.
-pub(crate) async fn find(tx: &mut Tx<'_>, name: &PusherName) -> Result<Option<KeptPusher>, StoreError> {
-    let row = tx
-        .query_optional(FIND, &[&name.person, &name.app_id, &name.push_key])
-        .await?;
-    row.as_ref().map(read).transpose()
 }
 
 /// Takes a pusher away; returns whether it was there.
