@@ -14,11 +14,12 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use address::PublicOnly;
 pub(crate) use web::{HouseKey, WebKeys};
 
-/// How long a gateway may take to be reached, and to answer.
+/// How long a gateway may take to be reached, and to answer who waits longest for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -108,7 +109,9 @@ impl Gateways {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn read_url(&self, text: &str, is_web: bool) -> Result<Url, String> {
-        let url: Url = text.parse().map_err(|error| format!("the url of a pusher: {error}"))?;
+        let url: Url = text
+            .parse()
+            .map_err(|error| format!("the url of a pusher: {error}"))?;
         let is_known_scheme = url.scheme() == "https" || (self.allows_any_address && url.scheme() == "http");
         if !is_known_scheme {
             return Err("the url of a pusher begins with https://".to_owned());
@@ -125,8 +128,8 @@ impl Gateways {
         Ok(url)
     }
 
-    /// Sends a push, and says what became of it.
-    pub(crate) async fn send(&self, url: &str, parcel: &Parcel, now: Time) -> Outcome {
+    /// Sends a push, and says what became of it. One that takes longer than `patience` may arrive all the same.
+    pub(crate) async fn send(&self, url: &str, parcel: &Parcel, patience: Duration, now: Time) -> Outcome {
         let is_web = matches!(parcel, Parcel::Web { .. });
         let url = match self.read_url(url, is_web) {
             Ok(url) => url,
@@ -147,11 +150,16 @@ impl Gateways {
         let Ok(_place) = self.room.acquire().await else {
             return Outcome::Late("the node ends".to_owned());
         };
-        match request.send().await {
-            Ok(response) => outcome(response, parcel).await,
-            Err(error) => {
+        let answered = async { Ok::<_, reqwest::Error>(outcome(request.send().await?, parcel).await) };
+        match timeout(patience, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => {
                 self.shun(host, now);
                 Outcome::Late(error.without_url().to_string())
+            }
+            Err(_) => {
+                self.shun(host, now);
+                Outcome::Late(format!("the gateway gave no answer within {patience:?}"))
             }
         }
     }
@@ -226,7 +234,11 @@ async fn outcome(response: Response, parcel: &Parcel) -> Outcome {
             }
             let answer = read_answer(response).await;
             let is_rejected = answer.is_some_and(|answer| answer.rejected.contains(push_key));
-            if is_rejected { Outcome::Gone } else { Outcome::Taken }
+            if is_rejected {
+                Outcome::Gone
+            } else {
+                Outcome::Taken
+            }
         }
     }
 }

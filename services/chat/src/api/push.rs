@@ -49,10 +49,7 @@ pub(super) struct SubscriptionKeys {
 /// Tells the key that a browser subscribes with.
 #[utoipa::path(get, path = "/api/chat/push/key", tag = "chat",
     responses((status = 200, body = PushKey)))]
-pub(super) async fn push_key(
-    State(chat): State<Chat>,
-    _who: SignedIn,
-) -> Result<Json<PushKey>, Problem> {
+pub(super) async fn push_key(State(chat): State<Chat>, _who: SignedIn) -> Result<Json<PushKey>, Problem> {
     let public_key = chat.house_key().await?.public.clone();
     Ok(Json(PushKey { public_key }))
 }

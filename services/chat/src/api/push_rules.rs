@@ -67,23 +67,24 @@ fn known(kind: &RuleKind) -> Result<(), MatrixError> {
     }
 }
 
-async fn rule(chat: &Chat, actor: &haechi_base::Actor, kind: &RuleKind, rule_id: &str) -> Result<PushRule, MatrixError> {
+async fn rule(
+    chat: &Chat,
+    actor: &haechi_base::Actor,
+    kind: &RuleKind,
+    rule_id: &str,
+) -> Result<PushRule, MatrixError> {
     known(kind)?;
     let rules = chat.push_rules(actor.person).await?;
     Ok(rules.rule(kind, rule_id)?.to_owned().into())
 }
 
-async fn show(
-    State(chat): State<Chat>,
-    Signed(actor, request): Signed<get_pushrule::v3::Request>,
-) -> Answer {
-    Ok(Json(json!(rule(&chat, &actor, &request.kind, &request.rule_id).await?)))
+async fn show(State(chat): State<Chat>, Signed(actor, request): Signed<get_pushrule::v3::Request>) -> Answer {
+    Ok(Json(json!(
+        rule(&chat, &actor, &request.kind, &request.rule_id).await?
+    )))
 }
 
-async fn put(
-    State(chat): State<Chat>,
-    Signed(actor, request): Signed<set_pushrule::v3::Request>,
-) -> Answer {
+async fn put(State(chat): State<Chat>, Signed(actor, request): Signed<set_pushrule::v3::Request>) -> Answer {
     let change = RulesChange::Put {
         rule: request.rule,
         after: request.after,

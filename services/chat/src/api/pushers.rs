@@ -33,10 +33,7 @@ async fn list(State(chat): State<Chat>, Signed(actor, _): Signed<get_pushers::v3
     Ok(Json(json!({ "pushers": pushers })))
 }
 
-async fn set(
-    State(chat): State<Chat>,
-    Signed(actor, request): Signed<set_pusher::v3::Request>,
-) -> Answer {
+async fn set(State(chat): State<Chat>, Signed(actor, request): Signed<set_pusher::v3::Request>) -> Answer {
     match request.action {
         PusherAction::Post(set) => chat.set_pusher(&actor, &set.pusher, set.append).await?,
         PusherAction::Delete(ids) => chat.remove_pusher(&actor, &ids).await?,

@@ -20,5 +20,7 @@ async fn turn_server(
     Signed(actor, _): Signed<get_turn_server_info::v3::Request>,
 ) -> Result<Json<Value>, MatrixError> {
     let credentials = chat.turn_credentials(actor.person);
-    Ok(Json(credentials.map_or(json!({}), |credentials| json!(credentials))))
+    Ok(Json(
+        credentials.map_or(json!({}), |credentials| json!(credentials)),
+    ))
 }

@@ -56,7 +56,9 @@ impl PushRules {
     /// The rules of a person, from what was kept of them; those that came into the specification later are added.
     pub(crate) fn of(user_id: &str, kept: Option<&str>) -> Self {
         let user = UserId::parse(user_id);
-        let defaults = user.map(|user| Ruleset::server_default(&user)).unwrap_or_default();
+        let defaults = user
+            .map(|user| Ruleset::server_default(&user))
+            .unwrap_or_default();
         let kept = kept.and_then(|text| serde_json::from_str::<Scopes>(text).ok());
         let Some(Scopes { global: mut rules }) = kept else {
             return Self {
@@ -116,7 +118,10 @@ impl PushRules {
     ) -> Result<(), ChatError> {
         check(&rule)?;
         let (kind, rule_id) = (rule.kind(), rule.rule_id().to_owned());
-        let before_it = self.rules.get(kind.clone(), &rule_id).map(|known| known.enabled());
+        let before_it = self
+            .rules
+            .get(kind.clone(), &rule_id)
+            .map(|known| known.enabled());
         if before_it.is_some() && (after.is_some() || before.is_some()) {
             // It is moved: taken out first, so that its old place does not count.
             self.rules.remove(kind.clone(), &rule_id).map_err(of_removal)?;
@@ -307,7 +312,9 @@ fn check(rule: &NewPushRule) -> Result<(), ChatError> {
     }
     let conditions = match rule {
         NewPushRule::Override(rule) | NewPushRule::Underride(rule) => rule.conditions.as_slice(),
-        NewPushRule::Content(rule) if rule.pattern.len() > PUSH_PATTERN_BYTES_MAX => return Err(long_pattern()),
+        NewPushRule::Content(rule) if rule.pattern.len() > PUSH_PATTERN_BYTES_MAX => {
+            return Err(long_pattern());
+        }
         _ => &[],
     };
     if conditions.len() > PUSH_CONDITIONS_MAX {

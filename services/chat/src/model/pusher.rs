@@ -113,7 +113,11 @@ fn destination(pusher: &Pusher) -> Result<Destination, ChatError> {
     let by_id_only = match &http.format {
         None => false,
         Some(PushFormat::EventIdOnly) => true,
-        Some(_) => return Err(ChatError::invalid("the format of a pusher is event_id_only or left out")),
+        Some(_) => {
+            return Err(ChatError::invalid(
+                "the format of a pusher is event_id_only or left out",
+            ));
+        }
     };
     let data: Map<String, Value> = http
         .data

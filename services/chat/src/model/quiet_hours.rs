@@ -47,7 +47,9 @@ impl QuietHours {
         })?;
         let (start, end) = (time_of_day(&words.start)?, time_of_day(&words.end)?);
         if start == end {
-            return Err(ChatError::invalid("quiet hours end at another time than they start"));
+            return Err(ChatError::invalid(
+                "quiet hours end at another time than they start",
+            ));
         }
         Ok(Some(Self {
             start,

@@ -114,9 +114,7 @@ impl Chat {
         let mut events =
             store::events::backward(tx, room_id, joined_from, i64::MAX, NOTIFICATION_EVENTS_MAX).await?;
         events.retain(|event| {
-            event.sender != person
-                && view.shows(event)
-                && from.is_none_or(|from| Place::of(event) < *from)
+            event.sender != person && view.shows(event) && from.is_none_or(|from| Place::of(event) < *from)
         });
         if events.is_empty() {
             return Ok(Vec::new());

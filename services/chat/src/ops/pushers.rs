@@ -121,11 +121,7 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Chat::set_pusher`].
-    pub(crate) async fn subscribe(
-        &self,
-        actor: &Actor,
-        subscription: Subscription,
-    ) -> Result<(), ChatError> {
+    pub(crate) async fn subscribe(&self, actor: &Actor, subscription: Subscription) -> Result<(), ChatError> {
         let mut http = HttpPusherData::new(subscription.endpoint);
         http.data.insert("auth".to_owned(), subscription.auth.into());
         let pusher = PusherInit {
@@ -173,9 +169,9 @@ impl Chat {
         let sealed = secrets.seal(HOUSE_KEY_PURPOSE, b"", &private);
         let sealed = sealed.map_err(|error| broken(error.to_string()))?;
         let (_, sealed) = self
-            .write(async move |tx: &mut Tx<'_>| {
-                Ok(store::pushers::keep_key(tx, &public, &sealed, now).await?)
-            })
+            .write(
+                async move |tx: &mut Tx<'_>| Ok(store::pushers::keep_key(tx, &public, &sealed, now).await?),
+            )
             .await?;
         let private = secrets.open(HOUSE_KEY_PURPOSE, b"", &sealed);
         let private = private.map_err(|error| broken(error.to_string()))?;

@@ -42,11 +42,12 @@ pub(crate) async fn put(tx: &mut Tx<'_>, pusher: &KeptPusher) -> Result<(), Stor
 }
 
 /// The pushers of these people.
-pub(crate) async fn of_people(
-    tx: &mut Tx<'_>,
-    people: &[PersonId],
-) -> Result<Vec<KeptPusher>, StoreError> {
-    tx.query_in(OF_PEOPLE, people, "").await?.iter().map(read).collect()
+pub(crate) async fn of_people(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<KeptPusher>, StoreError> {
+    tx.query_in(OF_PEOPLE, people, "")
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Takes a pusher away; returns whether it was there.

@@ -55,12 +55,7 @@ pub(crate) async fn progress(tx: &mut Tx<'_>, stream: Stream) -> Result<i64, Sto
 }
 
 /// Notes that a stream was pushed on; returns whether it stood where it was thought to.
-pub(crate) async fn advance(
-    tx: &mut Tx<'_>,
-    stream: Stream,
-    from: i64,
-    to: i64,
-) -> Result<bool, StoreError> {
+pub(crate) async fn advance(tx: &mut Tx<'_>, stream: Stream, from: i64, to: i64) -> Result<bool, StoreError> {
     Ok(tx.execute(ADVANCE, &[&i64::from(stream), &from, &to]).await? > 0)
 }
 
@@ -131,11 +126,7 @@ pub(crate) async fn rooms_with_news(
 }
 
 /// How far a person has read a room.
-pub(crate) async fn read_until(
-    tx: &mut Tx<'_>,
-    person: PersonId,
-    room_id: &str,
-) -> Result<i64, StoreError> {
+pub(crate) async fn read_until(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<i64, StoreError> {
     let row = tx.query_optional(READ, &[&room_id, &person]).await?;
     Ok(row.map(|row| row.get("position")).transpose()?.unwrap_or(0))
 }
@@ -162,10 +153,7 @@ pub(crate) async fn put_late(
 }
 
 /// What is to be tried again for a pusher, the newest first, each with the time since when.
-pub(crate) async fn late(
-    tx: &mut Tx<'_>,
-    name: &PusherName,
-) -> Result<Vec<(String, Time)>, StoreError> {
+pub(crate) async fn late(tx: &mut Tx<'_>, name: &PusherName) -> Result<Vec<(String, Time)>, StoreError> {
     let rows = tx
         .query(LATE, &[&name.person, &name.app_id, &name.push_key])
         .await?;

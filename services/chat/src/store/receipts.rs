@@ -128,7 +128,10 @@ pub(crate) async fn unread(
     room_id: &str,
     person: PersonId,
 ) -> Result<(u32, u32), StoreError> {
-    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person, &EVERYBODY]).await? else {
+    let Some(row) = tx
+        .query_optional(UNREAD, &[&room_id, &person, &EVERYBODY])
+        .await?
+    else {
         return Ok((0, 0));
     };
     let unread: i64 = row.get("unread")?;

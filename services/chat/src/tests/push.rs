@@ -119,7 +119,13 @@ pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-async fn set_pusher(app: &TestApp, who: &SignedUp, gateway: &TestGateway, push_key: &str, format: Option<&str>) {
+async fn set_pusher(
+    app: &TestApp,
+    who: &SignedUp,
+    gateway: &TestGateway,
+    push_key: &str,
+    format: Option<&str>,
+) {
     let mut data = json!({ "url": format!("{}/_matrix/push/v1/notify", gateway.url), "brand": "tea" });
     if let Some(format) = format {
         data["format"] = format.into();
@@ -152,8 +158,13 @@ async fn a_message_reaches_the_gateway_of_the_other_and_not_of_who_wrote_it(stor
     let room = make_room(&app, &minji, wish).await;
     let told = gateway.told(0).await;
     assert_eq!(told["devices"][0]["pushkey"], "joon", "{told}");
-    assert_eq!((&told["type"], &told["user_is_target"]), (&json!("m.room.member"), &json!(true)));
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    assert_eq!(
+        (&told["type"], &told["user_is_target"]),
+        (&json!("m.room.member"), &json!(true))
+    );
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     let event_id = say(&app, &minji, &room, "1", "hello").await;
     let told = gateway.told(1).await;
     assert_eq!(told["event_id"], event_id.as_str());
@@ -168,7 +179,11 @@ async fn a_message_reaches_the_gateway_of_the_other_and_not_of_who_wrote_it(stor
     let device = &told["devices"][0];
     assert_eq!(device["app_id"], "org.example.app");
     assert_eq!(device["pushkey"], "joon");
-    assert_eq!(device["data"], json!({ "brand": "tea" }), "the url is not handed on");
+    assert_eq!(
+        device["data"],
+        json!({ "brand": "tea" }),
+        "the url is not handed on"
+    );
     assert_eq!(device["tweaks"], json!({ "sound": "default" }));
     say(&app, &joon, &room, "2", "hi").await;
     let told = gateway.told(2).await;
@@ -255,7 +270,10 @@ async fn what_was_read_meanwhile_is_not_tried_again(store: TestStore) {
     let path = format!("rooms/{room}/receipt/m.read/{}", segment(&event_id));
     post(&app, &joon, &path, json!({})).await.expect(200);
     until("what waits is written down", async || {
-        let late = app.context.store.late_jobs(app.context.now() + Duration::from_secs(9), 9);
+        let late = app
+            .context
+            .store
+            .late_jobs(app.context.now() + Duration::from_secs(9), 9);
         late.await.unwrap().iter().any(|job| job.kind == "chat.push")
     })
     .await;
@@ -276,8 +294,12 @@ async fn nothing_is_pushed_of_muted_rooms_nor_in_quiet_hours_nor_to_who_left(sto
     set_pusher(&app, &joon, &gateway, "joon", None).await;
     set_pusher(&app, &sora, &gateway, "sora", None).await;
     let mute = format!("pushrules/global/room/{muted}");
-    put(&app, &joon, &mute, json!({ "actions": [] })).await.expect(200);
-    post(&app, &sora, &format!("rooms/{room}/leave"), json!({})).await.expect(200);
+    put(&app, &joon, &mute, json!({ "actions": [] }))
+        .await
+        .expect(200);
+    post(&app, &sora, &format!("rooms/{room}/leave"), json!({}))
+        .await
+        .expect(200);
     say(&app, &minji, &muted, "1", "muted").await;
     let heard = say(&app, &minji, &room, "2", "heard").await;
     assert_eq!(gateway.told(0).await["event_id"], heard.as_str());
@@ -289,7 +311,10 @@ async fn nothing_is_pushed_of_muted_rooms_nor_in_quiet_hours_nor_to_who_left(sto
         format!("{:02}:{:02}", minutes / 60, minutes % 60)
     };
     let hours = json!({ "start": clock(minutes - 60), "end": clock(minutes + 60), "time_zone": "UTC" });
-    let path = format!("user/{}/account_data/org.haechi.quiet_hours", segment(&joon.user_id));
+    let path = format!(
+        "user/{}/account_data/org.haechi.quiet_hours",
+        segment(&joon.user_id)
+    );
     put(&app, &joon, &path, hours).await.expect(200);
     say(&app, &minji, &room, "3", "at night").await;
     until("the look is over", async || pushed_up_to_date(&app, &room).await).await;
@@ -327,12 +352,19 @@ async fn only_what_is_new_is_told_to_who_is_asked_in(store: TestStore) {
     set_pusher(&app, &joon, &gateway, "joon", None).await;
     let room = make_room(&app, &minji, json!({ "preset": "private_chat" })).await;
     say(&app, &minji, &room, "1", "before").await;
-    post(&app, &minji, &format!("rooms/{room}/invite"), json!({ "user_id": joon.user_id }))
-        .await
-        .expect(200);
+    post(
+        &app,
+        &minji,
+        &format!("rooms/{room}/invite"),
+        json!({ "user_id": joon.user_id }),
+    )
+    .await
+    .expect(200);
     say(&app, &minji, &room, "2", "not for Joon yet").await;
     assert_eq!(gateway.told(0).await["type"], "m.room.member");
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     let welcome = say(&app, &minji, &room, "3", "welcome").await;
     assert_eq!(gateway.told(1).await["event_id"], welcome.as_str());
     assert_eq!(gateway.count(), 2);
@@ -353,7 +385,9 @@ async fn a_new_owner_goes_on_where_the_old_one_stopped(store: TestStore) {
     let pushed = gateway.count();
     // The first owner's work ends, as if it died; its routes go on.
     app.context.shutdown.cancel();
-    tokio::time::timeout(PATIENCE, app.context.shutdown.cancelled()).await.unwrap();
+    tokio::time::timeout(PATIENCE, app.context.shutdown.cancelled())
+        .await
+        .unwrap();
     let second = say(&app, &minji, &room, "2", "said while nobody pushed").await;
     assert_eq!(gateway.count(), pushed);
     let context = Context {
@@ -370,7 +404,10 @@ async fn a_new_owner_goes_on_where_the_old_one_stopped(store: TestStore) {
     while !told.contains(&json!(second)) {
         told.push(gateway.told(pushed + told.len()).await["event_id"].clone());
     }
-    assert!(!told.contains(&json!(first)), "what was noted as pushed is not pushed again");
+    assert!(
+        !told.contains(&json!(first)),
+        "what was noted as pushed is not pushed again"
+    );
 }
 
 async fn of_a_flood_the_newest_are_pushed(store: TestStore) {

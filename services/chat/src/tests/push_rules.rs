@@ -23,7 +23,13 @@ async fn ids(app: &TestApp, who: &SignedUp, kind: &str) -> Vec<String> {
 
 async fn keyword(app: &TestApp, who: &SignedUp, rule_id: &str, place: &str) -> TestResponse {
     let body = json!({ "pattern": rule_id, "actions": ["notify"] });
-    put(app, who, &format!("pushrules/global/content/{rule_id}{place}"), body).await
+    put(
+        app,
+        who,
+        &format!("pushrules/global/content/{rule_id}{place}"),
+        body,
+    )
+    .await
 }
 
 async fn rules_are_put_moved_changed_and_taken_away(store: TestStore) {
@@ -39,14 +45,19 @@ async fn rules_are_put_moved_changed_and_taken_away(store: TestStore) {
     assert_eq!(ids(&app, &minji, "content").await, ["tea", "coffee", "cake"]);
 
     let enabled = "pushrules/global/content/tea/enabled";
-    put(&app, &minji, enabled, json!({ "enabled": false })).await.expect(200);
+    put(&app, &minji, enabled, json!({ "enabled": false }))
+        .await
+        .expect(200);
     assert_eq!(
         get(&app, &minji, enabled).await.expect(200).json(),
         json!({ "enabled": false })
     );
     // What is changed or moved stays as it was switched.
     keyword(&app, &minji, "tea", "?after=cake").await.expect(200);
-    let rule = get(&app, &minji, "pushrules/global/content/tea").await.expect(200).json();
+    let rule = get(&app, &minji, "pushrules/global/content/tea")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(
         rule,
         json!({ "rule_id": "tea", "pattern": "tea", "actions": ["notify"], "default": false, "enabled": false })
@@ -55,7 +66,9 @@ async fn rules_are_put_moved_changed_and_taken_away(store: TestStore) {
     let loud = json!({ "actions": ["notify", { "set_tweak": "sound", "value": "default" }] });
     put(&app, &minji, actions, loud.clone()).await.expect(200);
     assert_eq!(get(&app, &minji, actions).await.expect(200).json(), loud);
-    delete(&app, &minji, "pushrules/global/content/tea").await.expect(200);
+    delete(&app, &minji, "pushrules/global/content/tea")
+        .await
+        .expect(200);
     assert_eq!(ids(&app, &minji, "content").await, ["coffee", "cake"]);
     let gone = delete(&app, &minji, "pushrules/global/content/tea").await;
     assert_matrix_error(&gone, 404, "M_NOT_FOUND");
@@ -71,9 +84,14 @@ async fn rules_of_everybody_may_be_changed_but_not_deleted(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let master = "pushrules/global/override/.m.rule.master";
-    put(&app, &minji, &format!("{master}/enabled"), json!({ "enabled": true }))
-        .await
-        .expect(200);
+    put(
+        &app,
+        &minji,
+        &format!("{master}/enabled"),
+        json!({ "enabled": true }),
+    )
+    .await
+    .expect(200);
     let rule = get(&app, &minji, master).await.expect(200).json();
     assert_eq!((&rule["enabled"], &rule["default"]), (&json!(true), &json!(true)));
     let others = get(&app, &joon, master).await.expect(200).json();
@@ -93,7 +111,9 @@ async fn rules_that_cannot_be_are_refused_and_not_kept(store: TestStore) {
     let before = get(&app, &minji, "pushrules/").await.expect(200).json();
     let plain = json!({ "actions": ["notify"] });
     let word = json!({ "pattern": "tea", "actions": ["notify"] });
-    let conditions: Vec<Value> = (0..20).map(|_| json!({ "kind": "contains_display_name" })).collect();
+    let conditions: Vec<Value> = (0..20)
+        .map(|_| json!({ "kind": "contains_display_name" }))
+        .collect();
     let many = json!({ "actions": [], "conditions": conditions });
     let long = json!({ "pattern": "x".repeat(200), "actions": [] });
     let cases = [
@@ -101,17 +121,37 @@ async fn rules_that_cannot_be_are_refused_and_not_kept(store: TestStore) {
         ("content/a%2Fb", word.clone(), 400, "M_UNKNOWN"),
         ("content/a%5Cb", word.clone(), 400, "M_UNKNOWN"),
         ("content/tea?after=coffee", word.clone(), 400, "M_UNKNOWN"),
-        ("override/x?before=.m.rule.master", plain.clone(), 400, "M_UNKNOWN"),
+        (
+            "override/x?before=.m.rule.master",
+            json!({ "actions": [], "conditions": [] }),
+            400,
+            "M_UNKNOWN",
+        ),
         ("content/tea", plain.clone(), 400, "M_BAD_JSON"),
         ("content/tea", long, 413, "M_TOO_LARGE"),
         ("override/many", many, 413, "M_TOO_LARGE"),
         ("tea/tea", plain.clone(), 400, "M_INVALID_PARAM"),
         ("room/tea", plain.clone(), 400, "M_INVALID_PARAM"),
         ("sender/tea", plain.clone(), 400, "M_INVALID_PARAM"),
-        ("content/tea/enabled", json!({ "enabled": true }), 404, "M_NOT_FOUND"),
+        (
+            "content/tea/enabled",
+            json!({ "enabled": true }),
+            404,
+            "M_NOT_FOUND",
+        ),
         ("content/tea/actions", plain, 404, "M_NOT_FOUND"),
-        ("tea/tea/enabled", json!({ "enabled": true }), 400, "M_INVALID_PARAM"),
-        ("content/tea/enabled", json!({ "enabled": "yes" }), 400, "M_BAD_JSON"),
+        (
+            "tea/tea/enabled",
+            json!({ "enabled": true }),
+            400,
+            "M_INVALID_PARAM",
+        ),
+        (
+            "content/tea/enabled",
+            json!({ "enabled": "yes" }),
+            400,
+            "M_BAD_JSON",
+        ),
     ];
     for (path, body, status, code) in cases {
         let refused = put(&app, &minji, &format!("pushrules/global/{path}"), body).await;

@@ -65,9 +65,15 @@ async fn the_same_device_signed_in_as_another_leaves_the_first_unless_both_are_w
     let mut appended = pusher("one");
     appended["append"] = true.into();
     set(&app, &joon, appended).await.expect(200);
-    assert_eq!((keys(&app, &minji).await.len(), keys(&app, &joon).await.len()), (1, 1));
+    assert_eq!(
+        (keys(&app, &minji).await.len(), keys(&app, &joon).await.len()),
+        (1, 1)
+    );
     set(&app, &joon, pusher("one")).await.expect(200);
-    assert_eq!((keys(&app, &minji).await.len(), keys(&app, &joon).await.len()), (0, 1));
+    assert_eq!(
+        (keys(&app, &minji).await.len(), keys(&app, &joon).await.len()),
+        (0, 1)
+    );
 }
 
 async fn pushers_that_cannot_be_are_refused_and_not_kept(store: TestStore) {
@@ -91,9 +97,24 @@ async fn pushers_that_cannot_be_are_refused_and_not_kept(store: TestStore) {
         (with("/lang", "l".repeat(300).into()), 413, "M_TOO_LARGE"),
         (with("/data/more", "x".repeat(4_000).into()), 413, "M_TOO_LARGE"),
         (with("/data/format", "all".into()), 400, "M_INVALID_PARAM"),
-        (with("/data/url", "http://push.example.org/_matrix/push/v1/notify".into()), 400, "M_INVALID_PARAM"),
-        (with("/data/url", "https://10.0.0.1/_matrix/push/v1/notify".into()), 400, "M_INVALID_PARAM"),
-        (with("/data/url", "https://push.example.org/".into()), 400, "M_INVALID_PARAM"),
+        (
+            with(
+                "/data/url",
+                "http://push.example.org/_matrix/push/v1/notify".into(),
+            ),
+            400,
+            "M_INVALID_PARAM",
+        ),
+        (
+            with("/data/url", "https://10.0.0.1/_matrix/push/v1/notify".into()),
+            400,
+            "M_INVALID_PARAM",
+        ),
+        (
+            with("/data/url", "https://push.example.org/".into()),
+            400,
+            "M_INVALID_PARAM",
+        ),
         (with("/data/url", 1.into()), 400, "M_BAD_JSON"),
         (without_url, 400, "M_BAD_JSON"),
         (browser, 400, "M_INVALID_PARAM"),
@@ -122,7 +143,9 @@ async fn of_too_many_pushers_the_oldest_goes(store: TestStore) {
     let minji = app.sign_up("Minji").await;
     for number in 0..=crate::limits::PUSHERS_MAX {
         app.advance(std::time::Duration::from_millis(1));
-        set(&app, &minji, pusher(&format!("key {number:03}"))).await.expect(200);
+        set(&app, &minji, pusher(&format!("key {number:03}")))
+            .await
+            .expect(200);
     }
     let keys = keys(&app, &minji).await;
     assert_eq!(keys.len(), usize::try_from(crate::limits::PUSHERS_MAX).unwrap());

@@ -20,9 +20,14 @@ async fn rule(app: &TestApp, who: &SignedUp, path: &str, body: Value) {
 }
 
 async fn send(app: &TestApp, who: &SignedUp, room: &str, name: &str, content: Value) {
-    put(app, who, &format!("rooms/{room}/send/m.room.message/{name}"), content)
-        .await
-        .expect(200);
+    put(
+        app,
+        who,
+        &format!("rooms/{room}/send/m.room.message/{name}"),
+        content,
+    )
+    .await
+    .expect(200);
 }
 
 async fn a_muted_room_counts_nothing_and_the_others_go_on(store: TestStore) {
@@ -49,7 +54,8 @@ async fn mentions_only_counts_mentions_only(store: TestStore) {
     let room = make_room_of(&app, &minji, &[&joon]).await;
     rule(&app, &joon, &format!("room/{room}"), json!({ "actions": [] })).await;
     say(&app, &minji, &room, "1", "hello all").await;
-    let mentioning = json!({ "body": "Joon?", "msgtype": "m.text", "m.mentions": { "user_ids": [joon.user_id] } });
+    let mentioning =
+        json!({ "body": "Joon?", "msgtype": "m.text", "m.mentions": { "user_ids": [joon.user_id] } });
     send(&app, &minji, &room, "2", mentioning).await;
     assert_eq!(unread(&app, &joon, &room).await, (1, 1));
 }
@@ -60,8 +66,20 @@ async fn keywords_and_senders_count_as_their_rules_say(store: TestStore) {
     let sora = app.sign_up("Sora").await;
     let room = make_room_of(&app, &minji, &[&joon, &sora]).await;
     let highlight = json!(["notify", { "set_tweak": "highlight" }]);
-    rule(&app, &joon, "content/tea", json!({ "pattern": "tea", "actions": highlight })).await;
-    rule(&app, &joon, &format!("sender/{}", segment(&sora.user_id)), json!({ "actions": [] })).await;
+    rule(
+        &app,
+        &joon,
+        "content/tea",
+        json!({ "pattern": "tea", "actions": highlight }),
+    )
+    .await;
+    rule(
+        &app,
+        &joon,
+        &format!("sender/{}", segment(&sora.user_id)),
+        json!({ "actions": [] }),
+    )
+    .await;
     say(&app, &minji, &room, "1", "Tea, anybody?").await;
     say(&app, &minji, &room, "2", "a team of three").await;
     say(&app, &sora, &room, "3", "no").await;
@@ -130,11 +148,19 @@ async fn notifications_come_in_pages_and_highlights_alone(store: TestStore) {
     let two = make_room_of(&app, &minji, &[&joon]).await;
     for (number, room) in [&one, &two, &one, &two, &one].into_iter().enumerate() {
         app.advance(std::time::Duration::from_millis(1));
-        say(&app, &minji, room, &number.to_string(), &format!("message {number}")).await;
+        say(
+            &app,
+            &minji,
+            room,
+            &number.to_string(),
+            &format!("message {number}"),
+        )
+        .await;
     }
     say(&app, &joon, &one, "own", "my own").await;
     app.advance(std::time::Duration::from_millis(1));
-    let mentioning = json!({ "body": "you", "msgtype": "m.text", "m.mentions": { "user_ids": [joon.user_id] } });
+    let mentioning =
+        json!({ "body": "you", "msgtype": "m.text", "m.mentions": { "user_ids": [joon.user_id] } });
     send(&app, &minji, &two, "mention", mentioning).await;
     let bodies = |page: &Value| -> Vec<String> {
         let items = page["notifications"].as_array().unwrap().iter();
@@ -147,11 +173,17 @@ async fn notifications_come_in_pages_and_highlights_alone(store: TestStore) {
     assert_eq!(first["notifications"][0]["read"], json!(false));
     // In room one they wrote themselves, so they have read what was there.
     assert_eq!(first["notifications"][1]["read"], json!(true));
-    let next = format!("notifications?limit=4&from={}", segment(first["next_token"].as_str().unwrap()));
+    let next = format!(
+        "notifications?limit=4&from={}",
+        segment(first["next_token"].as_str().unwrap())
+    );
     let second = get(&app, &joon, &next).await.expect(200).json();
     assert_eq!(bodies(&second), ["message 1", "message 0"]);
     assert_eq!(second["next_token"], Value::Null);
-    let loud = get(&app, &joon, "notifications?only=highlight").await.expect(200).json();
+    let loud = get(&app, &joon, "notifications?only=highlight")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(bodies(&loud), ["you"]);
     for token in ["x", "n", "n1", "nx.y", "n-1.y"] {
         let refused = get(&app, &joon, &format!("notifications?from={token}")).await;

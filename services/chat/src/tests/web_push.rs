@@ -54,7 +54,9 @@ async fn subscribe(app: &TestApp, who: &SignedUp, body: Value) -> TestResponse {
 }
 
 async fn unsubscribe(app: &TestApp, who: &SignedUp) -> TestResponse {
-    let request = app.delete("/api/chat/push/subscriptions").bearer(&who.access_token);
+    let request = app
+        .delete("/api/chat/push/subscriptions")
+        .bearer(&who.access_token);
     request.send().await
 }
 
@@ -100,7 +102,11 @@ async fn only_the_browser_can_read_what_its_push_service_is_handed(store: TestSt
 
     // The name tag is signed by the key that was told, for this push service, for less than a day.
     let header = sent.headers["authorization"].to_str().unwrap();
-    let (tag, key) = header.strip_prefix("vapid t=").unwrap().split_once(", k=").unwrap();
+    let (tag, key) = header
+        .strip_prefix("vapid t=")
+        .unwrap()
+        .split_once(", k=")
+        .unwrap();
     assert_eq!(key, public);
     let point = URL_SAFE_NO_PAD.decode(key).unwrap();
     let half = |range: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(&point[range]);
@@ -108,7 +114,9 @@ async fn only_the_browser_can_read_what_its_push_service_is_handed(store: TestSt
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_audience(&[&gateway.url]);
     validation.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Value>(tag, &decoding, &validation).unwrap().claims;
+    let claims = jsonwebtoken::decode::<Value>(tag, &decoding, &validation)
+        .unwrap()
+        .claims;
     let life = claims["exp"].as_i64().unwrap() - chat.moment().seconds();
     assert!((1..=86_400).contains(&life), "{claims}");
     assert_eq!(claims["sub"], "mailto:postmaster@haechi.test");
@@ -123,13 +131,20 @@ async fn of_an_encrypted_room_it_is_only_told_that_something_came(store: TestSto
     });
     let wish = json!({ "preset": "private_chat", "invite": [joon.user_id], "initial_state": [encryption] });
     let room = make_room(&app, &minji, wish).await;
-    post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await.expect(200);
+    post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
+        .await
+        .expect(200);
     let browser = Browser::at(&gateway, "browser");
     subscribe(&app, &joon, browser.subscription()).await.expect(204);
     let content = json!({ "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "c2VjcmV0", "body": "x" });
-    put(&app, &minji, &format!("rooms/{room}/send/m.room.encrypted/1"), content)
-        .await
-        .expect(200);
+    put(
+        &app,
+        &minji,
+        &format!("rooms/{room}/send/m.room.encrypted/1"),
+        content,
+    )
+    .await
+    .expect(200);
     say(&app, &minji, &room, "2", "in the clear").await;
     for number in 0..2 {
         let told = browser.read(&gateway.sent(number).await);
@@ -148,7 +163,10 @@ async fn a_browser_that_is_gone_is_forgotten(store: TestStore) {
     subscribe(&app, &joon, browser.subscription()).await.expect(204);
     gateway.answer(410, json!({}));
     say(&app, &minji, &room, "1", "hello").await;
-    until("the pusher goes", async || endpoints(&app, &joon).await.is_empty()).await;
+    until("the pusher goes", async || {
+        endpoints(&app, &joon).await.is_empty()
+    })
+    .await;
 }
 
 async fn a_sign_in_has_one_subscription_which_it_can_end(store: TestStore) {
@@ -186,7 +204,10 @@ async fn subscriptions_that_cannot_be_are_refused(store: TestStore) {
         with("/endpoint", "https://192.168.0.1/1".into()),
         with("/endpoint", "https://localhost/1".into()),
         with("/endpoint", "nowhere".into()),
-        with("/endpoint", format!("https://push.example.org/{}", "x".repeat(3_000)).into()),
+        with(
+            "/endpoint",
+            format!("https://push.example.org/{}", "x".repeat(3_000)).into(),
+        ),
         with("/keys/p256dh", "AAAA".into()),
         with("/keys/auth", "AAAA".into()),
         with("/keys", json!({})),
@@ -194,10 +215,21 @@ async fn subscriptions_that_cannot_be_are_refused(store: TestStore) {
     ];
     for case in cases {
         let refused = subscribe(&app, &joon, case).await;
-        assert_problem(&refused, 422, refused.json()["type"].as_str().unwrap().rsplit('/').next().unwrap());
+        assert_problem(
+            &refused,
+            422,
+            refused.json()["type"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap(),
+        );
     }
     assert!(endpoints(&app, &joon).await.is_empty());
-    subscribe(&app, &joon, with("/expirationTime", Value::Null)).await.expect(204);
+    subscribe(&app, &joon, with("/expirationTime", Value::Null))
+        .await
+        .expect(204);
 }
 
 haechi_testkit::on_both_engines!(

@@ -124,7 +124,11 @@ impl Noted {
     }
 
     fn forget_until(&mut self, position: i64) {
-        while self.batches.first_key_value().is_some_and(|(_, batch)| batch.last <= position) {
+        while self
+            .batches
+            .first_key_value()
+            .is_some_and(|(_, batch)| batch.last <= position)
+        {
             self.forget_first();
         }
     }

@@ -84,9 +84,17 @@ impl Chat {
                 .await?;
         }
         leave_newest(&mut decision.pushes);
-        let told: BTreeSet<PersonId> = decision.pushes.iter().map(|push| push.pusher.name.person).collect();
+        // The oldest leave first.
+        decision.pushes.reverse();
+        let told: BTreeSet<PersonId> = decision
+            .pushes
+            .iter()
+            .map(|push| push.pusher.name.person)
+            .collect();
         for person in told {
-            let Some(wishes) = wishes.get(&person) else { continue };
+            let Some(wishes) = wishes.get(&person) else {
+                continue;
+            };
             let unread = self.unread_everywhere(tx, person, &wishes.rules).await?;
             for push in &mut decision.pushes {
                 if push.pusher.name.person == person {
@@ -122,8 +130,11 @@ impl Chat {
         };
         let wishes = by_person.into_iter().map(|(person, pushers)| {
             let user_id = self.user_id(person);
-            let quiet = said(person, QUIET_HOURS)
-                .and_then(|text| QuietHours::read(&Content::of_stored(text.to_owned())).ok().flatten());
+            let quiet = said(person, QUIET_HOURS).and_then(|text| {
+                QuietHours::read(&Content::of_stored(text.to_owned()))
+                    .ok()
+                    .flatten()
+            });
             let wishes = Wishes {
                 rules: PushRules::of(&user_id, said(person, PUSH_RULES)),
                 user_id: Arc::from(user_id),
@@ -162,7 +173,8 @@ impl Chat {
             return Ok(());
         };
         for candidate in candidates {
-            let (Some(wishes), member) = (wishes.get(&candidate.person), members.get(&candidate.person)) else {
+            let (Some(wishes), member) = (wishes.get(&candidate.person), members.get(&candidate.person))
+            else {
                 continue;
             };
             let Some(news) = member.and_then(|found| news_to(found, candidate.read)) else {
@@ -219,7 +231,8 @@ impl Chat {
 impl Scene {
     fn judge(&mut self, wishes: &Wishes, (after, until): (i64, i64), pushes: &mut Vec<Push>) {
         let name = self.names.get(&*wishes.user_id).map(String::as_str);
-        self.room.seen_by(&wishes.user_id, name.unwrap_or(&wishes.user_id));
+        self.room
+            .seen_by(&wishes.user_id, name.unwrap_or(&wishes.user_id));
         for (event, judged, notice) in &self.events {
             if event.position <= after || event.position > until {
                 continue;

@@ -1,6 +1,7 @@
 //! Pushes that were not taken: tried again by a job for each pusher, with growing pauses, for a day.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use haechi_base::Time;
 use haechi_service::{Job, JobHandler, JobOutcome};
@@ -20,6 +21,9 @@ const KIND: &str = "chat.push";
 
 /// Pushes that one job tries: each may take seconds, and a job has less than a minute.
 const TRIED_AT_ONCE_MAX: usize = 8;
+
+/// How long a gateway may take here, where nobody waits behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Keeps pushes to be tried again, of each pusher the newest.
 pub(super) async fn keep(
@@ -81,7 +85,7 @@ impl Chat {
             is_gone = is_over;
             // What is no longer to be pushed is as good as done: it was read, or its room was left.
             done.extend(waiting.event_ids);
-            for (push, outcome) in self.deliver(pushes).await {
+            for (push, outcome) in self.deliver(pushes, PATIENCE).await {
                 match outcome {
                     Outcome::Taken | Outcome::Refused(_) => {}
                     Outcome::Gone => is_gone = true,

@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// The pause between two looks: under load each takes up what came meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a gateway may take while the pushes of others wait behind it. A slower one is left to the jobs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Every how many ticks the store is asked how far the stream has come, for what nobody told of.
 const TICKS_A_LOOK: u32 = 4;
 
@@ -160,7 +163,9 @@ impl Chat {
                 return Ok(touched);
             };
             after = last;
-            touched.room_ids.extend(rooms.iter().map(|(_, room_id)| room_id.clone()));
+            touched
+                .room_ids
+                .extend(rooms.iter().map(|(_, room_id)| room_id.clone()));
             touched.members.extend(rooms);
         }
     }
@@ -203,7 +208,7 @@ impl Chat {
             has_pushed: !pushes.is_empty(),
             ..Settled::default()
         };
-        for (push, outcome) in self.deliver(pushes).await {
+        for (push, outcome) in self.deliver(pushes, PATIENCE).await {
             let Push { pusher, notice, .. } = push;
             match outcome {
                 Outcome::Taken | Outcome::Refused(_) => {}
@@ -256,8 +261,12 @@ async fn write(tx: &mut Tx<'_>, settled: &Settled) -> Result<(), ChatError> {
         store::pushes::forget_member(tx, *person, room_id).await?;
     }
     let left = |entered: &(PersonId, String)| settled.absent.contains(entered);
-    let entered: Vec<(PersonId, String)> =
-        settled.entered.iter().filter(|entered| !left(entered)).cloned().collect();
+    let entered: Vec<(PersonId, String)> = settled
+        .entered
+        .iter()
+        .filter(|entered| !left(entered))
+        .cloned()
+        .collect();
     store::pushes::enter(tx, &entered).await?;
     Ok(())
 }
@@ -288,11 +297,6 @@ async fn candidates(tx: &mut Tx<'_>, touched: &Touched) -> Result<Vec<Candidate>
     Ok(candidates.collect())
 }
 
-async fn new_events(
-    tx: &mut Tx<'_>,
-    room_id: &str,
-    from: i64,
-    until: i64,
-) -> Result<Vec<Event>, ChatError> {
+async fn new_events(tx: &mut Tx<'_>, room_id: &str, from: i64, until: i64) -> Result<Vec<Event>, ChatError> {
     Ok(store::events::backward(tx, room_id, from, until, PUSHED_EVENTS_MAX).await?)
 }

@@ -75,8 +75,7 @@ impl RoomReader<'_> {
             Summary::default()
         };
         let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
-        let (notification_count, highlight_count) =
-            self.unread(tx, room_id).await?;
+        let (notification_count, highlight_count) = self.unread(tx, room_id).await?;
         let wanted = self.wish.filter.room_account_data();
         let account_data = entries
             .iter()
