@@ -21,6 +21,9 @@ mod membership;
 mod messages;
 mod presence;
 mod profile;
+mod push;
+mod push_rules;
+mod pushers;
 mod receipts;
 mod registration;
 mod relations;
@@ -37,6 +40,7 @@ mod tags;
 mod timestamp;
 mod to_device;
 mod uia;
+mod voip;
 
 use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
@@ -74,7 +78,9 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         .routes(routes!(reports::list_reports))
         .routes(routes!(reports::resolve_report))
         .routes(routes!(staff::close_room))
-        .routes(routes!(staff::remove_event));
+        .routes(routes!(staff::remove_event))
+        .routes(routes!(push::push_key))
+        .routes(routes!(push::subscribe, push::unsubscribe));
     let matrix = [
         discovery::routes(),
         login::routes(),
@@ -83,6 +89,8 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         directory::routes(),
         profile::routes(),
         registration::routes(),
+        push_rules::routes(),
+        pushers::routes(),
         reports::routes(),
         rooms::routes(),
         membership::routes(),
@@ -106,6 +114,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         to_device::routes(),
         dehydrated::routes(),
         devices::routes(),
+        voip::routes(),
     ];
     let matrix = matrix
         .into_iter()

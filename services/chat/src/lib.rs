@@ -3,6 +3,7 @@
 //! Table of contents: [`model`] holds nouns and rules, [`ops`] the verbs, `store` all SQL, `api` the routes.
 
 mod api;
+mod gateway;
 mod model;
 mod ops;
 mod store;
@@ -13,8 +14,8 @@ mod tests;
 use haechi_service::{ErrorStyle, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations};
 
-pub use model::{ChatError, limits};
-pub use ops::Chat;
+pub use model::{ChatError, TurnSettings, limits};
+pub use ops::{Chat, ChatSettings};
 
 impl Service for Chat {
     fn name(&self) -> &'static str {
@@ -30,7 +31,12 @@ impl Service for Chat {
     }
 
     fn jobs(&self) -> Vec<JobHandler> {
-        vec![self.forget_job(), ops::delayed::job(self), ops::search_job(self)]
+        vec![
+            self.forget_job(),
+            ops::delayed::job(self),
+            ops::late_pushes(self),
+            ops::search_job(self),
+        ]
     }
 
     fn slow_routes(&self) -> Vec<&'static str> {
@@ -68,6 +74,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             number: 4,
             name: "relation",
             sql: include_str!("../migrations/0004_relation.sql"),
+        },
+        Migration {
+            number: 5,
+            name: "push",
+            sql: include_str!("../migrations/0005_push.sql"),
         },
     ],
 };

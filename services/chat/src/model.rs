@@ -15,6 +15,10 @@ mod keys;
 pub mod limits;
 mod listing;
 mod power_levels;
+mod push_message;
+mod push_rules;
+mod pusher;
+mod quiet_hours;
 mod redaction;
 mod relation;
 mod report;
@@ -22,6 +26,7 @@ mod room;
 mod room_version;
 mod space;
 mod token;
+mod turn;
 mod upgrade;
 
 pub(crate) use alias::{CanonicalAlias, alias_of_name, check_alias};
@@ -37,18 +42,24 @@ pub(crate) use ids::{
     PEOPLE, STREAMS, Stream, event_id_of_message, event_id_of_transaction, member_key, new_event_id,
     new_room_id, pair_key, person_of, request_id, stream_of, user_id,
 };
+pub(crate) use ignored::{IGNORED_USER_LIST, Ignored};
 pub(crate) use keys::{
     BackedUpKey, CrossSigningKey, CrossSigningKeys, DeviceKeys, Signature, Signatures, SignedObject,
     UploadedKey, Usage, check_device_keys, check_keys, is_signed_by,
 };
 pub(crate) use listing::{ListingFilter, ListingPlace, searched};
 pub(crate) use power_levels::PowerLevels;
+pub(crate) use push_message::{Notice, Told};
+pub(crate) use push_rules::{JudgedEvent, JudgedRoom, PUSH_RULES, PushRules, Verdict};
+pub(crate) use pusher::{Destination, KeptPusher, PusherName, WEB_APP_ID, check_pusher, check_pusher_ids};
+pub(crate) use quiet_hours::{QUIET_HOURS, QuietHours};
 pub(crate) use redaction::redacted_content;
+pub(crate) use relation::{Relation, THREAD};
 pub(crate) use report::{Report, ReportId, Reported, Resolved};
 pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use space::{Child, Walk};
-pub(crate) use ignored::{IGNORED_USER_LIST, Ignored};
-pub(crate) use relation::{Relation, THREAD};
 pub(crate) use token::{Place, SyncToken};
+pub(crate) use turn::TurnCredentials;
+pub use turn::TurnSettings;
 pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

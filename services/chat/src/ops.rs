@@ -19,12 +19,16 @@ mod keys;
 mod media;
 mod membership;
 mod messages;
+mod notifications;
 mod people;
 mod post_message;
 mod presence;
 mod profile;
 mod profile_fields;
 mod pulse;
+mod push;
+mod push_rules;
+mod pushers;
 mod rates;
 mod read_room;
 mod receipts;
@@ -53,22 +57,26 @@ use tokio::sync::Semaphore;
 
 #[cfg(test)]
 use crate::model::STREAMS;
-use crate::model::{ChatError, person_of, user_id};
+use crate::model::{ChatError, TurnCredentials, TurnSettings, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
-pub(crate) use directory::ListingPage;
 pub(crate) use delayed::DelayedAction;
+pub(crate) use directory::ListingPage;
 pub(crate) use friends::Friend;
 pub(crate) use keys::{
-    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage, KeysUpload,
-    ToDeviceTarget,
+    BackupInfo, BackupKeys, ChangedBackup, Chosen, DehydratedDevice, FoundDehydrated, InboxPage, KeysPage,
+    KeysUpload, ToDeviceTarget,
 };
 pub(crate) use media::{Download, MediaRoom, Upload};
 pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
+pub(crate) use notifications::{Notification, NotificationPage};
 pub(crate) use presence::PresenceState;
 pub(crate) use profile::Profile;
+pub(crate) use push::late_pushes;
+pub(crate) use push_rules::RulesChange;
+pub(crate) use pushers::Subscription;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
 pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
@@ -76,9 +84,21 @@ pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use hub::Hub;
 use people::PeopleBatcher;
+use push::Pushes;
 use rates::Rates;
 use stream::Streams;
 use typing::Typing;
+
+/// What an operator decides about chat.
+#[derive(Clone, Default)]
+pub struct ChatSettings {
+    /// The TURN server of calls, where there is one.
+    pub turn: Option<TurnSettings>,
+    /// Whether pushes may leave by `http:` and to addresses that are not public: for tests.
+    pub pushes_anywhere: bool,
+    /// Whether nobody is told who is online: for operators to whom it is not worth its cost.
+    pub is_presence_off: bool,
+}
 
 /// The chat service. Cheap to clone.
 #[derive(Clone)]
@@ -92,6 +112,8 @@ struct Inner {
     typing: Typing,
     streams: Streams,
     people: PeopleBatcher,
+    push: Pushes,
+    settings: ChatSettings,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
     /// How often people do what troubles others.
@@ -105,6 +127,12 @@ impl Chat {
     /// The service, with its batchers started on the present tokio runtime.
     #[must_use]
     pub fn new(context: Context, identity: Identity) -> Self {
+        Self::with_settings(context, identity, ChatSettings::default())
+    }
+
+    /// The same as an operator wants it.
+    #[must_use]
+    pub fn with_settings(context: Context, identity: Identity, settings: ChatSettings) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
         let hub = Hub::start(&context.cluster, &context.store);
         let streams = Streams::start(
@@ -123,7 +151,7 @@ impl Chat {
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             rates: Rates::default(),
-            presence: presence::PresenceRoom::new(),
+            presence: presence::PresenceRoom::new(settings.is_presence_off),
             search_sweep: Mutex::default(),
             typing: Typing::new(context.now()),
             context,
@@ -132,10 +160,13 @@ impl Chat {
             hub,
             streams,
             people,
+            push: Pushes::new(settings.pushes_anywhere),
+            settings,
         }));
         chat.listen_for_presence();
         chat.listen_for_typing();
         chat.listen_for_ended_sessions();
+        chat.start_pushing();
         chat
     }
 
@@ -167,6 +198,12 @@ impl Chat {
     /// The present moment.
     pub(crate) fn moment(&self) -> Time {
         self.0.context.now()
+    }
+
+    /// What a person signs in to the TURN server with, where there is one.
+    pub(crate) fn turn_credentials(&self, person: PersonId) -> Option<TurnCredentials> {
+        let turn = self.0.settings.turn.as_ref()?;
+        turn.credentials(&self.user_id(person), self.now())
     }
 
     /// The sessions of the actor: their devices.

@@ -11,6 +11,8 @@ pub(crate) mod listing;
 pub(crate) mod media;
 pub(crate) mod memberships;
 pub(crate) mod profile_fields;
+pub(crate) mod pushers;
+pub(crate) mod pushes;
 pub(crate) mod receipts;
 pub(crate) mod relations;
 pub(crate) mod reports;

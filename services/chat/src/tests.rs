@@ -26,6 +26,9 @@ mod posted;
 mod power;
 mod presence;
 mod profile;
+mod push;
+mod push_rules;
+mod pushers;
 mod relations;
 mod reports;
 mod retried;
@@ -35,7 +38,10 @@ mod state;
 mod sync;
 mod threads;
 mod to_device;
+mod unread;
 mod upgrades;
+mod voip;
+mod web_push;
 
 use std::sync::Arc;
 
@@ -46,7 +52,7 @@ use haechi_store::Tx;
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring, operator};
 use serde_json::{Value, json};
 
-use crate::Chat;
+use crate::{Chat, ChatSettings};
 
 /// The routes of chat and identity on a store, and the chat itself.
 async fn start(store: TestStore) -> (TestApp, Chat) {
@@ -62,14 +68,26 @@ async fn start_node(store: &TestStore, site: &str) -> (TestApp, Chat) {
     (app, chat.unwrap())
 }
 
+/// The same as an operator wants it.
+async fn start_with(store: TestStore, settings: ChatSettings) -> (TestApp, Chat) {
+    let mut chat = None;
+    let app = TestApp::start(store, |context| wire_with(context, &mut chat, settings)).await;
+    (app, chat.unwrap())
+}
+
 fn wire(context: Context, chat: &mut Option<Chat>) -> Wiring {
+    wire_with(context, chat, ChatSettings::default())
+}
+
+fn wire_with(context: Context, chat: &mut Option<Chat>, chat_settings: ChatSettings) -> Wiring {
     let settings = IdentitySettings {
         tries_per_caller_hourly: None,
         codes_per_phone_hourly: u32::MAX,
         ..IdentitySettings::default()
     };
     let identity = Identity::new(context.clone(), settings);
-    let service = chat.insert(Chat::new(context, identity.clone())).clone();
+    let service = Chat::with_settings(context, identity.clone(), chat_settings);
+    let service = chat.insert(service).clone();
     Wiring {
         services: vec![Arc::new(identity.clone()), Arc::new(service)],
         authenticator: Arc::new(identity),

@@ -3,7 +3,9 @@
 use haechi_base::{PersonId, Role, SessionId, Time};
 use haechi_store::{Row, Statement, StoreError, Tx};
 
-use crate::model::{Code, CodeId, DeviceName, DisplayName, Person, PhoneNumber, SESSIONS_PER_PERSON_MAX, Session};
+use crate::model::{
+    Code, CodeId, DeviceName, DisplayName, Person, PhoneNumber, SESSIONS_PER_PERSON_MAX, Session,
+};
 
 const FIND_PERSON: &str =
     "SELECT id, phone, display_name, role, created_at FROM identity_person WHERE id = $1";

@@ -109,7 +109,9 @@ async fn put_all(
     Read(keys): Read<OfAll>,
 ) -> Changed {
     let keys = keys.rooms.into_iter();
-    let keys = keys.map(|(room_id, of_room)| (room_id, of_room.sessions)).collect();
+    let keys = keys
+        .map(|(room_id, of_room)| (room_id, of_room.sessions))
+        .collect();
     Ok(Json(chat.put_backup_keys(&actor, version, keys).await?))
 }
 
@@ -142,7 +144,9 @@ async fn get_all(
 ) -> Result<Json<OfAll>, MatrixError> {
     let keys = chat.backup_keys(&actor, version, Chosen::All).await?;
     let rooms = keys.into_iter();
-    let rooms = rooms.map(|(room_id, sessions)| (room_id, OfRoom { sessions })).collect();
+    let rooms = rooms
+        .map(|(room_id, sessions)| (room_id, OfRoom { sessions }))
+        .collect();
     Ok(Json(OfAll { rooms }))
 }
 

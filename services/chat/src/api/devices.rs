@@ -12,8 +12,8 @@ use super::error::MatrixError;
 use super::json::Read;
 use super::ruma::{Path, Who};
 use super::uia::{Auth, Refusal, confirm};
-use crate::{Chat, ChatError};
 use crate::model::limits::ADDRESSED_DEVICES_MAX;
+use crate::{Chat, ChatError};
 
 pub(super) fn routes() -> Router<Chat> {
     let router = endpoint::<update_device::v3::Request, _, _>(Router::new(), rename);
@@ -32,7 +32,8 @@ async fn rename(
     Path(device_id): Path<String>,
     Read(renamed): Read<Renamed>,
 ) -> Result<Json<Value>, MatrixError> {
-    chat.rename_device(&actor, device_id, renamed.display_name).await?;
+    chat.rename_device(&actor, device_id, renamed.display_name)
+        .await?;
     Ok(Json(json!({})))
 }
 

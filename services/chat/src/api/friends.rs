@@ -61,6 +61,7 @@ impl From<ChatError> for Problem {
             | ChatError::KeyTooLarge
             | ChatError::ProfileTooLarge
             | ChatError::TooManyDelayed
+            | ChatError::Unknown(_)
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_)

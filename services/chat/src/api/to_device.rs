@@ -37,7 +37,9 @@ async fn send(
     };
     let messages = body.messages.into_iter().map(|(user_id, devices)| {
         let devices = devices.into_iter();
-        let devices = devices.map(|(device, content)| (target(device), content)).collect();
+        let devices = devices
+            .map(|(device, content)| (target(device), content))
+            .collect();
         (user_id, devices)
     });
     chat.send_to_devices(&actor, &kind, &transaction_id, messages.collect())

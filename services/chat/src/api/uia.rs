@@ -76,7 +76,11 @@ pub(super) async fn is_confirmed(
     };
     let password = auth.password.as_deref().unwrap_or_default();
     let password = Password::from_str(password).map_err(|_| again("the password is wrong"))?;
-    match chat.identity().confirm_password(actor, named, password, caller).await {
+    match chat
+        .identity()
+        .confirm_password(actor, named, password, caller)
+        .await
+    {
         Ok(()) => Ok(true),
         Err(IdentityError::WrongPassword) => Err(again("the password is wrong")),
         Err(error) => Err(Refusal::Other(error.into())),
@@ -96,10 +100,7 @@ pub(super) async fn confirm(
     let session = auth.as_ref().and_then(|auth| auth.session.clone());
     match is_confirmed(chat, actor, caller, auth).await? {
         true => Ok(()),
-        false => Err(Refusal::Ask {
-            session,
-            error: None,
-        }),
+        false => Err(Refusal::Ask { session, error: None }),
     }
 }
 

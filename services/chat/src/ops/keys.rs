@@ -43,11 +43,7 @@ const SIGNED_ONE_TIME_KEY: &str = "signed_curve25519";
 type LivingDevices = HashMap<PersonId, BTreeMap<String, Option<String>>>;
 
 /// The devices of these people that have a living session, and their dehydrated ones.
-async fn living_devices(
-    tx: &mut Tx<'_>,
-    people: &[PersonId],
-    now: Time,
-) -> Result<LivingDevices, ChatError> {
+async fn living_devices(tx: &mut Tx<'_>, people: &[PersonId], now: Time) -> Result<LivingDevices, ChatError> {
     let sessions = haechi_identity::ops::sessions_of_people(tx, people, now)
         .await
         .map_err(of_identity)?;

@@ -5,7 +5,8 @@ use haechi_store::Tx;
 
 use crate::model::limits::MEMBERS_STEPS_MAX;
 use crate::model::{
-    ChatError, Event, HistoryVisibility, IGNORED_USER_LIST, Ignored, Member, Membership, Place, Reader, stream_of,
+    ChatError, Event, HistoryVisibility, IGNORED_USER_LIST, Ignored, Member, Membership, Place, Reader,
+    stream_of,
 };
 use crate::store;
 use crate::store::memberships::FoundMember;
@@ -119,7 +120,11 @@ pub(super) async fn view(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Re
         let is_open = found.is_some_and(|room| {
             room.rules.history_visibility == HistoryVisibility::WorldReadable && !room.rules.is_shut
         });
-        if is_open { View::of_world(stay.as_ref().ok()) } else { stay? }
+        if is_open {
+            View::of_world(stay.as_ref().ok())
+        } else {
+            stay?
+        }
     };
     Ok(view.ignoring(&ignored))
 }

@@ -41,13 +41,20 @@ async fn a_backup_is_made_changed_and_deleted(store: TestStore) {
     let path = format!("room_keys/version/{second}");
     put(&app, &minji, &path, body.clone()).await.expect(200);
     let shown = get(&app, &minji, "room_keys/version").await.expect(200).json();
-    assert_eq!((&shown["auth_data"], &shown["version"]), (&json!({ "x": 1 }), &json!("2")));
+    assert_eq!(
+        (&shown["auth_data"], &shown["version"]),
+        (&json!({ "x": 1 }), &json!("2"))
+    );
     let mismatched = put(&app, &minji, "room_keys/version/1", body.clone()).await;
     assert_matrix_error(&mismatched, 400, "M_INVALID_PARAM");
     let other = json!({ "algorithm": "other", "auth_data": {} });
     assert_matrix_error(&put(&app, &minji, &path, other).await, 400, "M_INVALID_PARAM");
     for bad in [json!({}), json!({ "algorithm": "a", "auth_data": 5 })] {
-        assert_matrix_error(&post(&app, &minji, "room_keys/version", bad).await, 400, "M_BAD_JSON");
+        assert_matrix_error(
+            &post(&app, &minji, "room_keys/version", bad).await,
+            400,
+            "M_BAD_JSON",
+        );
     }
     for version in ["3", "0", "-1", "x", "01"] {
         let path = format!("room_keys/version/{version}");
@@ -75,9 +82,15 @@ async fn keys_are_kept_in_all_three_shapes(store: TestStore) {
     let put_all = put(&app, &minji, &at(""), all).await.expect(200).json();
     assert_eq!(put_all, json!({ "count": 2, "etag": "1" }));
     let of_room = json!({ "sessions": { "s3": one("3") } });
-    let answer = put(&app, &minji, &at("/%21b%3Ax"), of_room).await.expect(200).json();
+    let answer = put(&app, &minji, &at("/%21b%3Ax"), of_room)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(answer, json!({ "count": 3, "etag": "2" }));
-    let answer = put(&app, &minji, &at("/%21b%3Ax/s4"), one("4")).await.expect(200).json();
+    let answer = put(&app, &minji, &at("/%21b%3Ax/s4"), one("4"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(answer, json!({ "count": 4, "etag": "3" }));
 
     let found = get(&app, &minji, &at("")).await.expect(200).json();
@@ -144,7 +157,11 @@ async fn keys_for_another_backup_than_the_newest_are_refused(store: TestStore) {
     let minji = app.sign_up("Minji").await;
     let good = key(true, 0, 0, "x");
     let path = |version: &str| format!("room_keys/keys/%21a%3Ax/s?version={version}");
-    assert_matrix_error(&put(&app, &minji, &path("1"), good.clone()).await, 404, "M_NOT_FOUND");
+    assert_matrix_error(
+        &put(&app, &minji, &path("1"), good.clone()).await,
+        404,
+        "M_NOT_FOUND",
+    );
     let first = create(&app, &minji).await;
     let second = create(&app, &minji).await;
     for version in [first.as_str(), "7", "x"] {
@@ -163,7 +180,11 @@ async fn keys_for_another_backup_than_the_newest_are_refused(store: TestStore) {
         assert_matrix_error(&put(&app, &minji, &path(&second), bad).await, 400, "M_BAD_JSON");
     }
     let large = key(true, 0, 0, &"x".repeat(20_000));
-    assert_matrix_error(&put(&app, &minji, &path(&second), large).await, 413, "M_TOO_LARGE");
+    assert_matrix_error(
+        &put(&app, &minji, &path(&second), large).await,
+        413,
+        "M_TOO_LARGE",
+    );
     let shown = get(&app, &minji, "room_keys/version").await.expect(200).json();
     assert_eq!((&shown["count"], &shown["etag"]), (&json!(0), &json!("0")));
 }

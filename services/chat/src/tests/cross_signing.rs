@@ -59,7 +59,9 @@ async fn first_keys_come_unasked_and_others_by_password(store: TestStore) {
     assert_asks(&post(&app, &minji, path, with(json!({}))).await, false);
     let told = query(&app, &joon, &minji.user_id).await;
     assert_eq!(told["master_keys"][&minji.user_id], first.upload()["master_key"]);
-    post(&app, &minji, path, with(right_auth(&minji))).await.expect(200);
+    post(&app, &minji, path, with(right_auth(&minji)))
+        .await
+        .expect(200);
     let told = query(&app, &joon, &minji.user_id).await;
     assert_eq!(told["master_keys"][&minji.user_id], second.upload()["master_key"]);
 }
@@ -71,21 +73,41 @@ async fn malformed_cross_signing_keys_are_refused(store: TestStore) {
     let keys = CrossSigning::new(&minji, 10);
     let mut unsigned = keys.upload();
     unsigned["self_signing_key"]["signatures"] = json!({});
-    assert_matrix_error(&post(&app, &minji, path, unsigned).await, 400, "M_INVALID_SIGNATURE");
+    assert_matrix_error(
+        &post(&app, &minji, path, unsigned).await,
+        400,
+        "M_INVALID_SIGNATURE",
+    );
     let mut forged = keys.upload();
     forged["user_signing_key"]["signatures"] = forged["self_signing_key"]["signatures"].clone();
-    assert_matrix_error(&post(&app, &minji, path, forged).await, 400, "M_INVALID_SIGNATURE");
+    assert_matrix_error(
+        &post(&app, &minji, path, forged).await,
+        400,
+        "M_INVALID_SIGNATURE",
+    );
     let others = CrossSigning::new(&joon, 10).upload();
     assert_matrix_error(&post(&app, &minji, path, others).await, 400, "M_INVALID_PARAM");
     let mut wrong_usage = keys.upload();
     wrong_usage["master_key"]["usage"] = json!(["self_signing"]);
-    assert_matrix_error(&post(&app, &minji, path, wrong_usage).await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &post(&app, &minji, path, wrong_usage).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     let mut without_master = keys.upload();
     without_master.as_object_mut().unwrap().remove("master_key");
-    assert_matrix_error(&post(&app, &minji, path, without_master).await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &post(&app, &minji, path, without_master).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     let mut wrong_name = keys.upload();
     wrong_name["master_key"]["keys"] = json!({ "ed25519:other": keys.master.public() });
-    assert_matrix_error(&post(&app, &minji, path, wrong_name).await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &post(&app, &minji, path, wrong_name).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     let told = query(&app, &joon, &minji.user_id).await;
     assert_eq!(told["master_keys"], json!({}));
 }
@@ -107,12 +129,17 @@ async fn signatures_are_merged_and_shown_to_whom_they_concern(store: TestStore) 
     let device_name = format!("ed25519:{}", minji.device_id);
     let signed_device = own.own.sign(device_object, &minji.user_id, &self_signing);
     let signed_master = device.sign(own.master_object(), &minji.user_id, &device_name);
-    let signed_other = own.others.sign(others.master_object(), &minji.user_id, &user_signing);
+    let signed_other = own
+        .others
+        .sign(others.master_object(), &minji.user_id, &user_signing);
     let body = json!({
         &minji.user_id: { &minji.device_id: signed_device, own.master.public(): signed_master },
         &joon.user_id: { others.master.public(): signed_other },
     });
-    let told = post(&app, &minji, "keys/signatures/upload", body).await.expect(200).json();
+    let told = post(&app, &minji, "keys/signatures/upload", body)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(told["failures"], json!({}));
 
     let signature = |object: &Value, key: &str| object["signatures"][&minji.user_id][key].is_string();
@@ -125,7 +152,10 @@ async fn signatures_are_merged_and_shown_to_whom_they_concern(store: TestStore) 
     let told = query(&app, &minji, &joon.user_id).await;
     assert!(signature(&told["master_keys"][&joon.user_id], &user_signing));
     let told = query(&app, &joon, &joon.user_id).await;
-    assert!(!signature(&told["master_keys"][&joon.user_id], &user_signing), "hers alone");
+    assert!(
+        !signature(&told["master_keys"][&joon.user_id], &user_signing),
+        "hers alone"
+    );
 }
 
 async fn wrong_signatures_are_told_and_not_kept(store: TestStore) {
@@ -183,7 +213,10 @@ async fn wrong_signatures_are_told_and_not_kept(store: TestStore) {
         ),
     ] {
         let body = json!({ user_id: { &target: object } });
-        let told = post(&app, &minji, "keys/signatures/upload", body).await.expect(200).json();
+        let told = post(&app, &minji, "keys/signatures/upload", body)
+            .await
+            .expect(200)
+            .json();
         assert_eq!(told["failures"][user_id][&target]["errcode"], errcode, "{told}");
     }
     let told = query(&app, &minji, &minji.user_id).await;

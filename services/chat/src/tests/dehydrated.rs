@@ -66,7 +66,9 @@ async fn a_dehydrated_device_receives_and_is_woken(store: TestStore) {
         let page = page.expect(200).json();
         let events = page["events"].as_array().unwrap();
         numbers.extend(events.iter().map(|event| event["content"]["n"].as_u64().unwrap()));
-        let Some(next) = page["next_batch"].as_str() else { break };
+        let Some(next) = page["next_batch"].as_str() else {
+            break;
+        };
         from = format!("?from={next}");
     }
     assert_eq!(numbers, (0..101).collect::<Vec<u64>>());
@@ -97,9 +99,13 @@ async fn another_takes_its_place_and_it_can_be_deleted(store: TestStore) {
     // It has no session, and yet it stays.
     app.advance(std::time::Duration::from_secs(2 * 24 * 3600));
     chat.forget_old().await.unwrap();
+    let minji = app.sign_in(&minji.phone, None).await;
     let told = query(&app, &minji, &minji.user_id).await;
     assert!(told["device_keys"][&minji.user_id]["TWO"].is_object());
-    let gone = ask(&app, &minji, Method::DELETE, "", None).await.expect(200).json();
+    let gone = ask(&app, &minji, Method::DELETE, "", None)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(gone, json!({ "device_id": "TWO" }));
     let told = query(&app, &minji, &minji.user_id).await;
     assert_eq!(told["device_keys"][&minji.user_id], json!({}));

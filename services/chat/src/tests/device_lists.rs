@@ -142,16 +142,18 @@ async fn cross_signing_is_a_change_and_signing_another_ones_own(store: TestStore
         .await
         .expect(200);
     let told = sync(&app, &tablet, &since).await;
-    assert_eq!(
-        told["device_lists"],
-        lists(&[&minji.user_id, &joon.user_id], &[])
-    );
+    assert_eq!(told["device_lists"], lists(&[&minji.user_id, &joon.user_id], &[]));
     let joon_told = sync(&app, &joon, &since_joon).await;
 
     let user_signing = format!("ed25519:{}", own.others.public());
-    let signed = own.others.sign(others.master_object(), &minji.user_id, &user_signing);
+    let signed = own
+        .others
+        .sign(others.master_object(), &minji.user_id, &user_signing);
     let body = json!({ &joon.user_id: { others.master.public(): signed } });
-    let answer = post(&app, &minji, "keys/signatures/upload", body).await.expect(200).json();
+    let answer = post(&app, &minji, "keys/signatures/upload", body)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(answer["failures"], json!({}));
     let after = sync(&app, &tablet, &next(&told)).await;
     assert_eq!(after["device_lists"], lists(&[&joon.user_id], &[]));

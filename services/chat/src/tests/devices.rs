@@ -88,7 +88,11 @@ async fn a_device_is_deleted_by_password_with_its_keys_and_messages(store: TestS
     delete(&app, &minji, &path, json!({ "auth": right_auth(&minji) }))
         .await
         .expect(200);
-    assert_matrix_error(&get(&app, &tablet, "account/whoami").await, 401, "M_UNKNOWN_TOKEN");
+    assert_matrix_error(
+        &get(&app, &tablet, "account/whoami").await,
+        401,
+        "M_UNKNOWN_TOKEN",
+    );
     let told = until_devices(&app, &joon, &minji.user_id, &since, 1).await;
     assert!(told["device_keys"][&minji.user_id][&minji.device_id].is_object());
     let claim = json!({ "one_time_keys": { &minji.user_id: { &tablet.device_id: "signed_curve25519" } } });
@@ -97,9 +101,19 @@ async fn a_device_is_deleted_by_password_with_its_keys_and_messages(store: TestS
     // Gone already, and never there: done.
     let again = json!({ "auth": right_auth(&minji), "devices": [tablet.device_id, "NONE"] });
     post(&app, &minji, "delete_devices", again).await.expect(200);
-    let asked = post(&app, &minji, "delete_devices", json!({ "devices": [minji.device_id] })).await;
+    let asked = post(
+        &app,
+        &minji,
+        "delete_devices",
+        json!({ "devices": [minji.device_id] }),
+    )
+    .await;
     assert_eq!(asked.status.as_u16(), 401);
-    assert_matrix_error(&post(&app, &minji, "delete_devices", json!({})).await, 400, "M_BAD_JSON");
+    assert_matrix_error(
+        &post(&app, &minji, "delete_devices", json!({})).await,
+        400,
+        "M_BAD_JSON",
+    );
     // Another's devices are not among one's own, whatever one's password.
     set_password(&app, &joon).await;
     let others = json!({ "auth": right_auth(&joon), "devices": [minji.device_id] });
@@ -156,7 +170,13 @@ async fn who_signs_in_again_on_a_device_keeps_its_keys(store: TestStore) {
         "password": "correct horse",
         "device_id": minji.device_id,
     });
-    let told = app.post(&client("login")).json(login).send().await.expect(200).json();
+    let told = app
+        .post(&client("login"))
+        .json(login)
+        .send()
+        .await
+        .expect(200)
+        .json();
     let again = SignedUp {
         access_token: told["access_token"].as_str().unwrap().to_owned(),
         ..minji.clone()

@@ -14,8 +14,9 @@ async fn room_with(app: &TestApp, who: &SignedUp, rule: Value) -> String {
 }
 
 fn of_room<'s>(told: &'s Value, room: &str) -> &'s Value {
-    let rooms = told.as_object().unwrap();
-    let found = rooms.iter().find(|(room_id, _)| segment(room_id) == room);
+    // Without any the list is left out.
+    let mut rooms = told.as_object().into_iter().flatten();
+    let found = rooms.find(|(room_id, _)| segment(room_id) == room);
     found.map_or(&Value::Null, |(_, room)| room)
 }
 

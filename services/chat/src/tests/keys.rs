@@ -15,7 +15,10 @@ async fn device_keys_are_told_as_they_were_signed(store: TestStore) {
         .await
         .expect(200)
         .json();
-    assert_eq!(counts, json!({ "one_time_key_counts": { "signed_curve25519": 0 } }));
+    assert_eq!(
+        counts,
+        json!({ "one_time_key_counts": { "signed_curve25519": 0 } })
+    );
     let told = query(&app, &joon, &minji.user_id).await;
     let mut found = told["device_keys"][&minji.user_id][&minji.device_id].clone();
     assert!(found["unsigned"]["device_display_name"].is_string());
@@ -24,11 +27,16 @@ async fn device_keys_are_told_as_they_were_signed(store: TestStore) {
     assert_eq!(told["master_keys"], json!({}));
 
     // Only the devices asked for; nobody for a person without; others' servers cannot be asked.
+    let (_, house) = minji.user_id.split_once(':').unwrap();
+    let nobody = format!("@nobody:{house}");
     let wanted = json!({ "device_keys": {
-        &minji.user_id: ["NONE"], &joon.user_id: [], "@a:elsewhere.org": [], "@b:localhost": [],
+        &minji.user_id: ["NONE"], &joon.user_id: [], "@a:elsewhere.org": [], nobody: [],
     } });
     let told = post(&app, &joon, "keys/query", wanted).await.expect(200).json();
-    assert_eq!(told["device_keys"], json!({ &minji.user_id: {}, &joon.user_id: {} }));
+    assert_eq!(
+        told["device_keys"],
+        json!({ &minji.user_id: {}, &joon.user_id: {} })
+    );
     assert_eq!(told["failures"], json!({ "elsewhere.org": {} }));
 }
 
@@ -58,7 +66,11 @@ async fn keys_of_another_are_refused_and_not_kept(store: TestStore) {
     let refused = post(&app, &minji, "keys/upload", nameless).await;
     assert_matrix_error(&refused, 400, "M_INVALID_PARAM");
     let large = json!({ "one_time_keys": { "signed_curve25519:A": { "key": "x".repeat(40_000) } } });
-    assert_matrix_error(&post(&app, &minji, "keys/upload", large).await, 413, "M_TOO_LARGE");
+    assert_matrix_error(
+        &post(&app, &minji, "keys/upload", large).await,
+        413,
+        "M_TOO_LARGE",
+    );
     let many: serde_json::Map<String, Value> = (0..501)
         .map(|number| (format!("signed_curve25519:{number}"), json!({ "key": "x" })))
         .collect();
@@ -66,7 +78,10 @@ async fn keys_of_another_are_refused_and_not_kept(store: TestStore) {
     assert_matrix_error(&refused, 413, "M_TOO_LARGE");
     let told = query(&app, &joon, &minji.user_id).await;
     assert_eq!(told["device_keys"][&minji.user_id], json!({}));
-    let counts = post(&app, &minji, "keys/upload", json!({})).await.expect(200).json();
+    let counts = post(&app, &minji, "keys/upload", json!({}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(counts["one_time_key_counts"]["signed_curve25519"], 0);
 }
 
@@ -85,7 +100,9 @@ async fn a_one_time_key_is_handed_out_once_the_oldest_first(store: TestStore) {
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     upload_device(&app, &minji, 1).await;
     let upload = json!({ "one_time_keys": one_time_keys(5, 10) });
-    post(&app, &minji, "keys/upload", upload.clone()).await.expect(200);
+    post(&app, &minji, "keys/upload", upload.clone())
+        .await
+        .expect(200);
     app.advance(std::time::Duration::from_secs(1));
     let later = json!({ "one_time_keys": one_time_keys(0, 2) });
     let counts = post(&app, &minji, "keys/upload", later).await.expect(200).json();
@@ -95,7 +112,10 @@ async fn a_one_time_key_is_handed_out_once_the_oldest_first(store: TestStore) {
     assert_eq!(told["device_unused_fallback_key_types"], json!([]));
 
     let wanted = json!({ "one_time_keys": { &minji.user_id: { &minji.device_id: "signed_curve25519" } } });
-    let first = post(&app, &joon, "keys/claim", wanted.clone()).await.expect(200).json();
+    let first = post(&app, &joon, "keys/claim", wanted.clone())
+        .await
+        .expect(200)
+        .json();
     assert_eq!(
         first["one_time_keys"][&minji.user_id][&minji.device_id],
         json!({ "signed_curve25519:AAA005": { "key": "key 5" } })
@@ -135,17 +155,27 @@ async fn the_fallback_key_comes_last_and_its_use_is_told(store: TestStore) {
     let upload = json!({ "one_time_keys": one_time_keys(1, 2), "fallback_keys": fallback });
     post(&app, &minji, "keys/upload", upload).await.expect(200);
     let unused = |told: &Value| told["device_unused_fallback_key_types"].clone();
-    assert_eq!(unused(&sync(&app, &minji, "").await), json!(["signed_curve25519"]));
+    assert_eq!(
+        unused(&sync(&app, &minji, "").await),
+        json!(["signed_curve25519"])
+    );
     let wanted = json!({ "one_time_keys": { &minji.user_id: { &minji.device_id: "signed_curve25519" } } });
     let mut names = Vec::new();
     for _ in 0..3 {
-        let told = post(&app, &joon, "keys/claim", wanted.clone()).await.expect(200).json();
+        let told = post(&app, &joon, "keys/claim", wanted.clone())
+            .await
+            .expect(200)
+            .json();
         let keys = &told["one_time_keys"][&minji.user_id][&minji.device_id];
         names.push(keys.as_object().unwrap().keys().next().unwrap().clone());
     }
     assert_eq!(
         names,
-        ["signed_curve25519:AAA001", "signed_curve25519:F1", "signed_curve25519:F1"]
+        [
+            "signed_curve25519:AAA001",
+            "signed_curve25519:F1",
+            "signed_curve25519:F1"
+        ]
     );
     assert_eq!(unused(&sync(&app, &minji, "").await), json!([]));
     // The same one again is as used as before; another one is not.
@@ -154,7 +184,10 @@ async fn the_fallback_key_comes_last_and_its_use_is_told(store: TestStore) {
     assert_eq!(unused(&sync(&app, &minji, "").await), json!([]));
     let other = json!({ "fallback_keys": { "signed_curve25519:F2": { "key": "x", "fallback": true } } });
     post(&app, &minji, "keys/upload", other).await.expect(200);
-    assert_eq!(unused(&sync(&app, &minji, "").await), json!(["signed_curve25519"]));
+    assert_eq!(
+        unused(&sync(&app, &minji, "").await),
+        json!(["signed_curve25519"])
+    );
     let two = json!({ "fallback_keys": {
         "signed_curve25519:F2": { "key": "x" }, "signed_curve25519:F3": { "key": "x" },
     } });

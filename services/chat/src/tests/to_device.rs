@@ -8,7 +8,9 @@ use super::{assert_matrix_error, client, get, put, start, sync};
 
 async fn send(app: &TestApp, who: &SignedUp, transaction_id: &str, messages: Value) {
     let path = format!("sendToDevice/m.room_key_request/{transaction_id}");
-    put(app, who, &path, json!({ "messages": messages })).await.expect(200);
+    put(app, who, &path, json!({ "messages": messages }))
+        .await
+        .expect(200);
 }
 
 fn next(sync: &Value) -> String {
@@ -79,7 +81,11 @@ async fn many_messages_come_in_order_and_none_is_stepped_over(store: TestStore) 
         let path = format!("sync?timeout=20000&since={since}");
         let told = get(&app, &joon, &path).await.expect(200).json();
         pages.push(events(&told).len());
-        numbers.extend(events(&told).iter().map(|event| event["content"]["n"].as_u64().unwrap()));
+        numbers.extend(
+            events(&told)
+                .iter()
+                .map(|event| event["content"]["n"].as_u64().unwrap()),
+        );
         since = next(&told);
     }
     assert_eq!(numbers, (0..250).collect::<Vec<u64>>());
@@ -103,12 +109,17 @@ async fn bad_messages_are_refused_and_not_sent(store: TestStore) {
     }
     let large = to_joon(json!({ "text": "x".repeat(70_000) }));
     assert_matrix_error(&put(&app, &minji, path, large).await, 413, "M_TOO_LARGE");
-    let devices: serde_json::Map<String, Value> =
-        (0..1_001).map(|number| (format!("D{number}"), json!({}))).collect();
+    let devices: serde_json::Map<String, Value> = (0..1_001)
+        .map(|number| (format!("D{number}"), json!({})))
+        .collect();
     let many = json!({ "messages": { &joon.user_id: devices } });
     assert_matrix_error(&put(&app, &minji, path, many).await, 413, "M_TOO_LARGE");
     let long = format!("sendToDevice/m.dummy/{}", "x".repeat(300));
-    assert_matrix_error(&put(&app, &minji, &long, to_joon(json!({}))).await, 400, "M_INVALID_PARAM");
+    assert_matrix_error(
+        &put(&app, &minji, &long, to_joon(json!({}))).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     assert!(events(&sync(&app, &joon, "").await).is_empty());
     // None of them used the transaction id up.
     put(&app, &minji, path, to_joon(json!({}))).await.expect(200);

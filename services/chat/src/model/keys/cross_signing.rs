@@ -134,8 +134,8 @@ impl CrossSigningKeys {
             let signature = signatures
                 .get(user_id)
                 .and_then(|signatures| signatures.get(&master.id()));
-            let is_signed = signature
-                .is_some_and(|signature| is_signed_by(&key.text, signature, &master.public_key));
+            let is_signed =
+                signature.is_some_and(|signature| is_signed_by(&key.text, signature, &master.public_key));
             if !is_signed {
                 return Err(ChatError::InvalidSignature(format!(
                     "the {} key is not signed by the master key",

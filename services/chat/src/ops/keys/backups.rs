@@ -184,7 +184,9 @@ impl Chat {
         }
         let mut keys = BackupKeys::new();
         for (room_id, session_id, data) in rows {
-            keys.entry(room_id).or_default().insert(session_id, raw_json(data));
+            keys.entry(room_id)
+                .or_default()
+                .insert(session_id, raw_json(data));
         }
         Ok(keys)
     }

@@ -47,9 +47,9 @@ impl Chat {
     pub(super) async fn cross_signing_keys(&self, actor: &Actor) -> Result<CrossSigningKeys, ChatError> {
         let person = actor.person;
         let keys = self
-            .read(async move |tx: &mut Tx<'_>| {
-                Ok(store::keys::cross_signing::of_people(tx, &[person]).await?)
-            })
+            .read(
+                async move |tx: &mut Tx<'_>| Ok(store::keys::cross_signing::of_people(tx, &[person]).await?),
+            )
             .await?;
         Ok(CrossSigningKeys(keys.into_iter().map(|(_, key)| key).collect()))
     }

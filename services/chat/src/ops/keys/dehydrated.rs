@@ -147,9 +147,7 @@ impl Chat {
     async fn find_dehydrated(&self, actor: &Actor) -> Result<Dehydrated, ChatError> {
         let person = actor.person;
         let mut found = self
-            .read(async move |tx: &mut Tx<'_>| {
-                Ok(store::keys::devices::dehydrated_of(tx, &[person]).await?)
-            })
+            .read(async move |tx: &mut Tx<'_>| Ok(store::keys::devices::dehydrated_of(tx, &[person]).await?))
             .await?;
         found
             .pop()

@@ -44,11 +44,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`ChatError::Store`].
-    pub(crate) async fn delete_devices(
-        &self,
-        actor: &Actor,
-        device_ids: &[String],
-    ) -> Result<(), ChatError> {
+    pub(crate) async fn delete_devices(&self, actor: &Actor, device_ids: &[String]) -> Result<(), ChatError> {
         let sessions = self.sessions(actor.clone(), self.now()).await?;
         let ended: Vec<SessionId> = sessions
             .into_iter()

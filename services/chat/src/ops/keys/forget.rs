@@ -37,12 +37,15 @@ impl Chat {
         });
     }
 
-    /// Forgets the devices of a person that have no session any more, beside whatever goes on.
+    /// Forgets the devices and pushers of a person that have no session any more, beside whatever goes on.
     pub(super) fn forget_ended_soon(&self, person: PersonId) {
         let chat = self.clone();
         tokio::spawn(async move {
             if let Err(error) = chat.forget_ended(person).await {
                 tracing::debug!(%error, "the keys of ended sessions are kept a little longer");
+            }
+            if let Err(error) = chat.forget_ended_pushers(person).await {
+                tracing::debug!(%error, "the pushers of ended sessions are kept a little longer");
             }
         });
     }
@@ -93,8 +96,7 @@ impl Chat {
                 let sent_before = now - SENT_TO_DEVICE_KEPT;
                 let sent = store::keys::inbox::forget_sent(tx, sent_before, ROWS_AT_ONCE_MAX).await?;
                 let seen_before = now - DEVICE_LOOKED_AT_EVERY;
-                let unseen =
-                    store::keys::devices::long_unseen(tx, seen_before, ROWS_AT_ONCE_MAX).await?;
+                let unseen = store::keys::devices::long_unseen(tx, seen_before, ROWS_AT_ONCE_MAX).await?;
                 Ok((claimed + sent, unseen))
             })
             .await?;
@@ -111,9 +113,7 @@ impl Chat {
     async fn look_at_devices(&self, person: PersonId) -> Result<(), ChatError> {
         self.forget_ended(person).await?;
         let now = self.now();
-        self.write(async move |tx: &mut Tx<'_>| {
-            Ok(store::keys::devices::look_at(tx, person, now).await?)
-        })
-        .await
+        self.write(async move |tx: &mut Tx<'_>| Ok(store::keys::devices::look_at(tx, person, now).await?))
+            .await
     }
 }

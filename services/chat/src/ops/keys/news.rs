@@ -92,9 +92,8 @@ impl Chat {
         news.take_messages(inbox::read(page)?);
         if let Some(since) = since {
             let lists = self.lists(tx, person, since, to, rooms, lists).await?;
-            let named = |people: BTreeSet<PersonId>| {
-                people.into_iter().map(|person| self.user_id(person)).collect()
-            };
+            let named =
+                |people: BTreeSet<PersonId>| people.into_iter().map(|person| self.user_id(person)).collect();
             (news.changed, news.left) = (named(lists.changed), named(lists.left));
         }
         Ok(news)
@@ -204,12 +203,7 @@ fn is_new(room: &FoundMember, since: SyncToken) -> bool {
 }
 
 /// What [`Chat::lists`] reads: whose keys changed, whose keys one signed, then who came and went, room by room.
-fn list_statements(
-    person: PersonId,
-    since: SyncToken,
-    to: i64,
-    rooms: MovedRooms<'_>,
-) -> Vec<Statement> {
+fn list_statements(person: PersonId, since: SyncToken, to: i64, rooms: MovedRooms<'_>) -> Vec<Statement> {
     let from = since.position(PEOPLE);
     let mut statements = vec![
         changes::since(from, to, CHANGES_COMPARED_MAX),
@@ -228,7 +222,8 @@ fn list_statements(
         let left_at = room.member.left_at?;
         (room.member.membership != Membership::Invite).then_some((&room.room_id, left_at))
     });
-    statements.extend(stays.map(|(room_id, left_at)| changes::in_room_by(room_id, left_at, DEVICE_LISTS_MAX)));
+    statements
+        .extend(stays.map(|(room_id, left_at)| changes::in_room_by(room_id, left_at, DEVICE_LISTS_MAX)));
     statements
 }
 

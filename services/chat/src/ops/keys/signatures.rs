@@ -156,7 +156,11 @@ impl Known {
                 signature,
             })
             .collect();
-        if good.is_empty() { Err(NOT_SIGNED) } else { Ok(good) }
+        if good.is_empty() {
+            Err(NOT_SIGNED)
+        } else {
+            Ok(good)
+        }
     }
 
     /// The public key of this id, when it may sign such a key.

@@ -68,17 +68,13 @@ pub(in crate::ops) async fn keep_keys(
     let person = request.person;
     let has_changed = match &request.wish {
         KeysWish::Changed => true,
-        KeysWish::Device {
-            device_id,
-            keys,
-            now,
-        } => store::keys::devices::put(tx, person, device_id, keys, *now).await?,
+        KeysWish::Device { device_id, keys, now } => {
+            store::keys::devices::put(tx, person, device_id, keys, *now).await?
+        }
         KeysWish::CrossSigning { keys, is_confirmed } => {
             keep_cross_signing(tx, person, keys, *is_confirmed).await?
         }
-        KeysWish::Signatures(signatures) => {
-            keep_signatures(tx, person, signatures, position, told).await?
-        }
+        KeysWish::Signatures(signatures) => keep_signatures(tx, person, signatures, position, told).await?,
         KeysWish::ForgetEnded { now } => forget_ended(tx, person, *now).await?,
         KeysWish::Dehydrate(device) => dehydrate(tx, person, device).await?,
         KeysWish::Revive { device_id } => {

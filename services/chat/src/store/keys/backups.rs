@@ -180,9 +180,7 @@ pub(crate) async fn keys(
     let rows = match chosen {
         Chosen::All => tx.query(KEYS, &[&person, &version]).await?,
         Chosen::OfRoom(room_id) => tx.query(KEYS_OF_ROOM, &[&person, &version, room_id]).await?,
-        Chosen::One(room_id, session_id) => {
-            tx.query(KEY, &[&person, &version, room_id, session_id]).await?
-        }
+        Chosen::One(room_id, session_id) => tx.query(KEY, &[&person, &version, room_id, session_id]).await?,
     };
     let read = |row: &Row| Ok((row.get("room_id")?, row.get("session_id")?, row.get("data")?));
     rows.iter().map(read).collect()

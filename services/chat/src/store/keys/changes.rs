@@ -53,7 +53,9 @@ pub(crate) async fn put_signed(
         .iter()
         .map(|(signer, person, position)| vec![signer.to_value(), person.to_value(), position.to_value()])
         .collect();
-    tx.query_values(PUT_SIGNED, &rows, PUT_SIGNED_AFTER).await.map(drop)
+    tx.query_values(PUT_SIGNED, &rows, PUT_SIGNED_AFTER)
+        .await
+        .map(drop)
 }
 
 /// Finds whose keys changed, anybody's, the first `limit`: for [`read_people`].

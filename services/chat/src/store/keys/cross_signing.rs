@@ -88,7 +88,10 @@ pub(crate) async fn signatures(
     tx: &mut Tx<'_>,
     pairs: &[(PersonId, PersonId)],
 ) -> Result<Vec<Signature>, StoreError> {
-    let keys: Vec<Vec<u8>> = pairs.iter().map(|(signer, owner)| pair(*signer, *owner)).collect();
+    let keys: Vec<Vec<u8>> = pairs
+        .iter()
+        .map(|(signer, owner)| pair(*signer, *owner))
+        .collect();
     let rows = tx.query_in(SIGNATURES, &keys, "").await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -19,8 +19,7 @@ const PUT_DEHYDRATED: &str = "
         device_data = excluded.device_data";
 const DEHYDRATED_OF: &str = "
     SELECT person, device_id, display_name, device_data FROM chat_dehydrated_device WHERE person IN";
-const FORGET_DEHYDRATED: &str =
-    "DELETE FROM chat_dehydrated_device WHERE person = $1 AND device_id = $2";
+const FORGET_DEHYDRATED: &str = "DELETE FROM chat_dehydrated_device WHERE person = $1 AND device_id = $2";
 
 /// All that is kept of one device, table by table.
 const FORGET: [&str; 4] = [
@@ -64,10 +63,7 @@ pub(crate) async fn put(
 }
 
 /// The devices of these people that have identity keys.
-pub(crate) async fn of_people(
-    tx: &mut Tx<'_>,
-    people: &[PersonId],
-) -> Result<Vec<FoundDevice>, StoreError> {
+pub(crate) async fn of_people(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<FoundDevice>, StoreError> {
     let rows = tx.query_in(OF_PEOPLE, people, "").await?;
     rows.iter()
         .map(|row| {
@@ -102,11 +98,7 @@ pub(crate) async fn long_unseen(
 }
 
 /// Forgets devices of a person with their keys, their messages, and what was signed of them by their owner.
-pub(crate) async fn forget(
-    tx: &mut Tx<'_>,
-    person: PersonId,
-    device_ids: &[&str],
-) -> Result<(), StoreError> {
+pub(crate) async fn forget(tx: &mut Tx<'_>, person: PersonId, device_ids: &[&str]) -> Result<(), StoreError> {
     let own = super::cross_signing::pair(person, person);
     let mut statements = Vec::with_capacity(device_ids.len() * (FORGET.len() + 1));
     for device_id in device_ids {

@@ -30,10 +30,7 @@ pub(crate) struct Message {
 }
 
 /// Notes requests, each once; returns those that were noted before.
-pub(crate) async fn claim(
-    tx: &mut Tx<'_>,
-    requests: &[(&str, Time)],
-) -> Result<HashSet<String>, StoreError> {
+pub(crate) async fn claim(tx: &mut Tx<'_>, requests: &[(&str, Time)]) -> Result<HashSet<String>, StoreError> {
     let rows: Vec<Vec<Value<'_>>> = requests
         .iter()
         .map(|(request, now)| vec![request.to_value(), now.to_value(), Value::Integer(0)])
@@ -48,10 +45,7 @@ pub(crate) async fn claim(
 }
 
 /// Puts messages into inboxes: (whose, device, position, message).
-pub(crate) async fn put(
-    tx: &mut Tx<'_>,
-    messages: &[(PersonId, &str, i64, &str)],
-) -> Result<(), StoreError> {
+pub(crate) async fn put(tx: &mut Tx<'_>, messages: &[(PersonId, &str, i64, &str)]) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value<'_>>> = messages
         .iter()
         .map(|(person, device_id, position, message)| {

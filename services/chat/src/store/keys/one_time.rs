@@ -104,9 +104,8 @@ pub(crate) async fn claim(
     claims: &[Claim],
     now: Time,
 ) -> Result<Vec<Option<UploadedKey>>, StoreError> {
-    let of = |claim: &Claim| {
-        Statement::new(CLAIM, &[&claim.person, &claim.device_id, &claim.algorithm, &now])
-    };
+    let of =
+        |claim: &Claim| Statement::new(CLAIM, &[&claim.person, &claim.device_id, &claim.algorithm, &now]);
     handed_out(tx, claims, of).await
 }
 
@@ -115,9 +114,8 @@ pub(crate) async fn use_fallbacks(
     tx: &mut Tx<'_>,
     claims: &[Claim],
 ) -> Result<Vec<Option<UploadedKey>>, StoreError> {
-    let of = |claim: &Claim| {
-        Statement::new(USE_FALLBACK, &[&claim.person, &claim.device_id, &claim.algorithm])
-    };
+    let of =
+        |claim: &Claim| Statement::new(USE_FALLBACK, &[&claim.person, &claim.device_id, &claim.algorithm]);
     handed_out(tx, claims, of).await
 }
 
