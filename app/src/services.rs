@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use haechi_base::limits::IDEMPOTENCY_KEY_KEPT;
-use haechi_chat::{Chat, ChatSettings};
+use haechi_chat::{Chat, ChatSettings, PreviewReach, TurnSettings};
 use haechi_continuity::Continuity;
 use haechi_continuity::engine::{Engine, PatroniEngine};
 use haechi_identity::{CodeGateway, Country, Development, GatewayKind, Identity, IdentitySettings, Webhook};
@@ -31,12 +31,7 @@ impl Services {
     /// Builds them, those that others stand on first.
     pub(crate) fn new(context: Context, settings: &Settings) -> Result<Self> {
         let identity = Identity::new(context.clone(), identity_settings(settings)?);
-        let chat_settings = ChatSettings {
-            presence: settings.has_presence(),
-            url_previews: !settings.no_url_previews(),
-            ..ChatSettings::default()
-        };
-        let chat = Chat::with_settings(context.clone(), identity.clone(), chat_settings);
+        let chat = Chat::with_settings(context.clone(), identity.clone(), chat_settings(settings)?);
         let pay = Pay::new(context.clone(), identity.clone(), chat.clone());
         let continuity = Continuity::new(context.clone(), engine(&context)?);
         Ok(Self {
@@ -98,6 +93,26 @@ fn engine(context: &Context) -> Result<Option<Arc<dyn Engine>>> {
     let authentication = std::env::var("HAECHI_PATRONI_AUTHENTICATION").ok();
     let engine = PatroniEngine::new(leadership.clone(), authentication.as_deref()).context("Patroni")?;
     Ok(Some(Arc::new(engine)))
+}
+
+fn chat_settings(settings: &Settings) -> Result<ChatSettings> {
+    let turn = match settings.turn_uri() {
+        [] => None,
+        uris => Some(TurnSettings {
+            uris: uris.to_vec(),
+            secret: std::env::var("HAECHI_TURN_SECRET")
+                .context("turn-uri needs the secret of the TURN server in HAECHI_TURN_SECRET")?,
+        }),
+    };
+    Ok(ChatSettings {
+        turn,
+        pushes_anywhere: settings.push_anywhere(),
+        is_presence_off: !settings.has_presence(),
+        previews: match settings.no_url_previews() {
+            true => PreviewReach::Nowhere,
+            false => PreviewReach::Internet,
+        },
+    })
 }
 
 fn identity_settings(settings: &Settings) -> Result<IdentitySettings> {

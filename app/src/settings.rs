@@ -67,6 +67,15 @@ pub(crate) struct Settings {
     #[arg(long, env = "HAECHI_COUNTRY", value_name = "CODE")]
     country: Option<String>,
 
+    /// The TURN servers of calls, as turn:turn.haechi.example?transport=udp; the secret they share with us stands in
+    /// HAECHI_TURN_SECRET [default: none]
+    #[arg(long, env = "HAECHI_TURN_URI", value_name = "URIS", value_delimiter = ',')]
+    turn_uri: Vec<String>,
+
+    /// Let pushes leave by http:// and to addresses that are not public: for tests
+    #[arg(long, env = "HAECHI_PUSH_ANYWHERE")]
+    push_anywhere: bool,
+
     /// Requests a second that one session may send, and one address without a sign-in [default: 100 and 50]
     #[arg(long, env = "HAECHI_REQUESTS_PER_SECOND_MAX", value_name = "NUMBER")]
     requests_per_second_max: Option<NonZeroU32>,
@@ -162,6 +171,12 @@ impl Settings {
             master_key_file: self.master_key_file.or(other.master_key_file),
             code_gateway: self.code_gateway.or(other.code_gateway),
             country: self.country.or(other.country),
+            turn_uri: if self.turn_uri.is_empty() {
+                other.turn_uri
+            } else {
+                self.turn_uri
+            },
+            push_anywhere: self.push_anywhere || other.push_anywhere,
             requests_per_second_max: self.requests_per_second_max.or(other.requests_per_second_max),
             no_rate_limits: self.no_rate_limits || other.no_rate_limits,
             no_url_previews: self.no_url_previews || other.no_url_previews,
@@ -243,6 +258,16 @@ impl Settings {
 
     pub(crate) fn country(&self) -> Option<&str> {
         self.country.as_deref()
+    }
+
+    /// Where calls find a TURN server.
+    pub(crate) fn turn_uri(&self) -> &[String] {
+        &self.turn_uri
+    }
+
+    /// Whether pushes may go to any address.
+    pub(crate) const fn push_anywhere(&self) -> bool {
+        self.push_anywhere
     }
 
     pub(crate) const fn requests_per_second_max(&self) -> Option<NonZeroU32> {

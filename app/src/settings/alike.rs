@@ -11,6 +11,7 @@ use super::Settings;
 /// What only the environment says, and nobody shows.
 const SECRETS: &[(&str, &str)] = &[
     ("code-gateway-token", "HAECHI_CODE_GATEWAY_TOKEN"),
+    ("turn-secret", "HAECHI_TURN_SECRET"),
     ("patroni-authentication", "HAECHI_PATRONI_AUTHENTICATION"),
 ];
 
@@ -32,6 +33,7 @@ impl Settings {
             ("no-rate-limits", self.no_rate_limits),
             ("no-url-previews", self.no_url_previews),
             ("behind-proxy", self.behind_proxy),
+            ("push-anywhere", self.push_anywhere),
             ("no-detector", self.no_detector),
             ("no-presence", self.no_presence),
         ] {
@@ -45,6 +47,7 @@ impl Settings {
             .unwrap_or_default();
         add("store", in_order(hosts));
         add("etcd", in_order(self.etcd.clone()));
+        add("turn-uri", in_order(self.turn_uri.clone()));
         for (name, variable) in SECRETS {
             let value = std::env::var(variable).ok();
             add(name, value.map(|value| fingerprint(secrets, &value)));

@@ -25,6 +25,9 @@ mod messages;
 mod presence;
 mod previews;
 mod profile;
+mod push;
+mod push_rules;
+mod pushers;
 mod receipts;
 mod registration;
 mod relations;
@@ -42,6 +45,7 @@ mod tags;
 mod timestamp;
 mod to_device;
 mod uia;
+mod voip;
 
 use ::ruma::api::Metadata;
 use ::ruma::api::path_builder::PathBuilder;
@@ -92,6 +96,8 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         .routes(routes!(findable::find_discovery, findable::set_discovery))
         .routes(routes!(services::list_blocked))
         .routes(routes!(services::block_service, services::unblock_service))
+        .routes(routes!(push::push_key))
+        .routes(routes!(push::subscribe, push::unsubscribe))
         .merge(imports::routes());
     let matrix = [
         discovery::routes(),
@@ -101,6 +107,8 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         directory::routes(),
         profile::routes(),
         registration::routes(),
+        push_rules::routes(),
+        pushers::routes(),
         reports::routes(),
         rooms::routes(),
         membership::routes(),
@@ -125,6 +133,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         dehydrated::routes(),
         devices::routes(),
         previews::routes(),
+        voip::routes(),
     ];
     let matrix = matrix
         .into_iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use haechi_service::{Job, JobHandler, JobOutcome};
 
 use crate::Chat;
-use crate::ops::{IMPORT_JOB, NOTICES_JOB, delayed, search_job};
+use crate::ops::{IMPORT_JOB, NOTICES_JOB, delayed, late_pushes, search_job};
 
 /// How often what has expired is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -18,6 +18,7 @@ pub(crate) fn all(chat: &Chat) -> Vec<JobHandler> {
         forget_expired(chat),
         chat.forget_job(),
         delayed::job(chat),
+        late_pushes(chat),
         search_job(chat),
     ]
 }

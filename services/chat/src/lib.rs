@@ -3,6 +3,7 @@
 //! Table of contents: [`model`] holds nouns and rules, [`ops`] the verbs, `store` all SQL, `api` the routes.
 
 mod api;
+mod gateway;
 mod jobs;
 mod model;
 mod ops;
@@ -14,8 +15,8 @@ mod tests;
 use haechi_service::{ErrorStyle, JobHandler, OpenApiRouter, Service};
 use haechi_store::{Migration, Migrations};
 
-pub use model::{Card, CardButton, CardRow, ChatError, limits};
-pub use ops::{Chat, ChatSettings, NoticeOutcome, ServiceAccount};
+pub use model::{Card, CardButton, CardRow, ChatError, TurnSettings, limits};
+pub use ops::{Chat, ChatSettings, NoticeOutcome, PreviewReach, ServiceAccount};
 
 impl Service for Chat {
     fn name(&self) -> &'static str {
@@ -74,6 +75,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             number: 5,
             name: "media",
             sql: include_str!("../migrations/0005_media.sql"),
+        },
+        Migration {
+            number: 6,
+            name: "push",
+            sql: include_str!("../migrations/0006_push.sql"),
         },
     ],
 };

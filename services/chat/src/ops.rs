@@ -24,6 +24,7 @@ mod media;
 mod membership;
 mod messages;
 mod notices;
+mod notifications;
 mod people;
 mod post_message;
 mod presence;
@@ -31,6 +32,9 @@ mod previews;
 mod profile;
 mod profile_fields;
 mod pulse;
+mod push;
+mod push_rules;
+mod pushers;
 mod rates;
 mod read_room;
 mod receipts;
@@ -61,12 +65,12 @@ use tokio::sync::Semaphore;
 
 #[cfg(test)]
 use crate::model::STREAMS;
-use crate::model::{ChatError, person_of, user_id};
+use crate::model::{ChatError, TurnCredentials, TurnSettings, person_of, user_id};
 
 pub(crate) use account_data::AccountData;
 pub(crate) use create_room::RoomWish;
 pub(crate) use delayed::DelayedAction;
-pub use desk::ChatSettings;
+pub use desk::PreviewReach;
 pub(crate) use directory::ListingPage;
 pub(crate) use export::{ExportFormat, ExportWish};
 pub(crate) use friends::Friend;
@@ -80,8 +84,12 @@ pub(crate) use membership::MembershipChange;
 pub(crate) use messages::PageWish;
 pub(crate) use notices::NOTICES_JOB;
 pub use notices::{NoticeOutcome, ServiceAccount};
+pub(crate) use notifications::{Notification, NotificationPage};
 pub(crate) use presence::PresenceState;
 pub(crate) use profile::Profile;
+pub(crate) use push::late_pushes;
+pub(crate) use push_rules::RulesChange;
+pub(crate) use pushers::Subscription;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
 pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
@@ -90,9 +98,23 @@ pub(crate) use sync::{SyncAnswer, SyncWish};
 use desk::Desk;
 use hub::Hub;
 use people::PeopleBatcher;
+use push::Pushes;
 use rates::Rates;
 use stream::Streams;
 use typing::Typing;
+
+/// What an operator decides about chat.
+#[derive(Clone, Default)]
+pub struct ChatSettings {
+    /// The TURN server of calls, where there is one.
+    pub turn: Option<TurnSettings>,
+    /// Whether pushes may leave by `http:` and to addresses that are not public: for tests.
+    pub pushes_anywhere: bool,
+    /// Whether nobody is told who is online: for operators to whom it is not worth its cost.
+    pub is_presence_off: bool,
+    /// Which pages the program fetches to show what people link to.
+    pub previews: PreviewReach,
+}
 
 /// The chat service. Cheap to clone.
 #[derive(Clone)]
@@ -106,6 +128,8 @@ struct Inner {
     typing: Typing,
     streams: Streams,
     people: PeopleBatcher,
+    push: Pushes,
+    settings: ChatSettings,
     /// What the node's uploads and downloads take up, in units.
     media: Arc<Semaphore>,
     /// How often people do what troubles others.
@@ -123,7 +147,7 @@ impl Chat {
         Self::with_settings(context, identity, ChatSettings::default())
     }
 
-    /// As [`Chat::new`], with what an operator has set.
+    /// The same as an operator wants it.
     #[must_use]
     pub fn with_settings(context: Context, identity: Identity, settings: ChatSettings) -> Self {
         let server_name: Arc<str> = Arc::from(context.server_name.as_str());
@@ -144,9 +168,9 @@ impl Chat {
         let chat = Self(Arc::new(Inner {
             media: media::node_room(),
             rates: Rates::default(),
-            presence: presence::PresenceRoom::new(settings.presence),
+            presence: presence::PresenceRoom::new(settings.is_presence_off),
             search_sweep: Mutex::default(),
-            desk: Desk::new(settings),
+            desk: Desk::new(settings.previews),
             typing: Typing::new(context.now()),
             context,
             identity,
@@ -154,10 +178,13 @@ impl Chat {
             hub,
             streams,
             people,
+            push: Pushes::new(settings.pushes_anywhere),
+            settings,
         }));
         chat.listen_for_presence();
         chat.listen_for_typing();
         chat.listen_for_ended_sessions();
+        chat.start_pushing();
         chat
     }
 
@@ -189,6 +216,12 @@ impl Chat {
     /// The present moment.
     pub(crate) fn moment(&self) -> Time {
         self.0.context.now()
+    }
+
+    /// What a person signs in to the TURN server with, where there is one.
+    pub(crate) fn turn_credentials(&self, person: PersonId) -> Option<TurnCredentials> {
+        let turn = self.0.settings.turn.as_ref()?;
+        turn.credentials(&self.user_id(person), self.now())
     }
 
     /// The sessions of the actor: their devices.

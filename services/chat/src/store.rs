@@ -15,6 +15,8 @@ pub(crate) mod memberships;
 pub(crate) mod notices;
 pub(crate) mod previews;
 pub(crate) mod profile_fields;
+pub(crate) mod pushers;
+pub(crate) mod pushes;
 pub(crate) mod receipts;
 pub(crate) mod relations;
 pub(crate) mod reports;

@@ -31,6 +31,9 @@ mod power;
 mod presence;
 mod previews;
 mod profile;
+mod push;
+mod push_rules;
+mod pushers;
 mod ranges;
 mod relations;
 mod reports;
@@ -43,7 +46,10 @@ mod sync;
 mod threads;
 mod thumbnails;
 mod to_device;
+mod unread;
 mod upgrades;
+mod voip;
+mod web_push;
 
 use std::sync::Arc;
 
@@ -54,7 +60,7 @@ use haechi_store::Tx;
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring, operator};
 use serde_json::{Value, json};
 
-use crate::Chat;
+use crate::{Chat, ChatSettings};
 
 /// The routes of chat and identity on a store, and the chat itself.
 async fn start(store: TestStore) -> (TestApp, Chat) {
@@ -70,14 +76,26 @@ async fn start_node(store: &TestStore, site: &str) -> (TestApp, Chat) {
     (app, chat.unwrap())
 }
 
+/// The same as an operator wants it.
+async fn start_with(store: TestStore, settings: ChatSettings) -> (TestApp, Chat) {
+    let mut chat = None;
+    let app = TestApp::start(store, |context| wire_with(context, &mut chat, settings)).await;
+    (app, chat.unwrap())
+}
+
 fn wire(context: Context, chat: &mut Option<Chat>) -> Wiring {
+    wire_with(context, chat, ChatSettings::default())
+}
+
+fn wire_with(context: Context, chat: &mut Option<Chat>, chat_settings: ChatSettings) -> Wiring {
     let settings = IdentitySettings {
         tries_per_caller_hourly: None,
         codes_per_phone_hourly: u32::MAX,
         ..IdentitySettings::default()
     };
     let identity = Identity::new(context.clone(), settings);
-    let service = chat.insert(Chat::new(context, identity.clone())).clone();
+    let service = Chat::with_settings(context, identity.clone(), chat_settings);
+    let service = chat.insert(service).clone();
     Wiring {
         services: vec![Arc::new(identity.clone()), Arc::new(service)],
         authenticator: Arc::new(identity),

@@ -1,19 +1,16 @@
-//! Who one is, one's devices, and push rules.
+//! Who one is, and one's devices.
 
 use axum::extract::State;
-use axum::routing::get;
 use axum::{Json, Router};
 use haechi_identity::Session;
 use ruma::api::client::account::whoami;
 use ruma::api::client::device::{get_device, get_devices};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::endpoint;
 use super::error::MatrixError;
 use super::ruma::{Signed, Who};
 use crate::Chat;
-use crate::model::raw_json;
 
 type Answer = Result<Json<Value>, MatrixError>;
 
@@ -21,13 +18,7 @@ pub(super) fn routes() -> Router<Chat> {
     let router = Router::new();
     let router = endpoint::<whoami::v3::Request, _, _>(router, who_am_i);
     let router = endpoint::<get_devices::v3::Request, _, _>(router, devices);
-    let router = endpoint::<get_device::v3::Request, _, _>(router, device);
-    router
-        .route("/_matrix/client/v3/pushrules/", get(push_rules))
-        .route("/_matrix/client/v3/pushrules", get(push_rules))
-        .route("/_matrix/client/r0/pushrules/", get(push_rules))
-        .route("/_matrix/client/v3/pushrules/global/", get(global_push_rules))
-        .route("/_matrix/client/r0/pushrules/global/", get(global_push_rules))
+    endpoint::<get_device::v3::Request, _, _>(router, device)
 }
 
 async fn who_am_i(State(chat): State<Chat>, Signed(actor, _): Signed<whoami::v3::Request>) -> Json<Value> {
@@ -63,15 +54,4 @@ fn told(session: &Session) -> Value {
         "display_name": session.device_name,
         "last_seen_ts": session.last_used_at.millis(),
     })
-}
-
-async fn push_rules(State(chat): State<Chat>, Who(actor): Who) -> Json<Box<RawValue>> {
-    Json(raw_json(format!(
-        "{{\"global\":{}}}",
-        chat.push_rules(actor.person)
-    )))
-}
-
-async fn global_push_rules(State(chat): State<Chat>, Who(actor): Who) -> Json<Box<RawValue>> {
-    Json(raw_json(chat.push_rules(actor.person)))
 }

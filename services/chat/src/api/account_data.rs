@@ -14,7 +14,7 @@ use super::ruma::{Body, Path, Who};
 use super::send::content_of;
 use crate::Chat;
 use crate::model::limits::NAME_BYTES_MAX;
-use crate::model::{Content, raw_json};
+use crate::model::{Content, PUSH_RULES, QUIET_HOURS, QuietHours, raw_json};
 use crate::ops::AccountData;
 
 pub(super) fn routes() -> Router<Chat> {
@@ -45,11 +45,9 @@ async fn show(
     Path((user, kind)): Path<(String, String)>,
 ) -> Result<Json<Box<RawValue>>, MatrixError> {
     refuse_another(&chat, &actor, &user)?;
-    if kind == "m.push_rules" {
-        return Ok(Json(raw_json(format!(
-            "{{\"global\":{}}}",
-            chat.push_rules(actor.person)
-        ))));
+    if kind == PUSH_RULES {
+        let rules = chat.push_rules(actor.person).await?;
+        return Ok(Json(raw_json(rules.to_content()?.as_str().to_owned())));
     }
     Ok(Json(raw_json(
         chat.account_data(actor.person, String::new(), kind).await?,
@@ -125,13 +123,17 @@ async fn put_content(
     content: Content,
 ) -> Result<Json<Value>, MatrixError> {
     refuse_another(chat, actor, user)?;
-    if matches!(kind.as_str(), "m.fully_read" | "m.push_rules") {
+    if matches!(kind.as_str(), "m.fully_read" | PUSH_RULES) {
         let message = format!("{kind} has endpoints of its own");
         return Err(MatrixError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "M_BAD_JSON",
             message,
         ));
+    }
+    // What is empty takes the hours away.
+    if kind == QUIET_HOURS && !content.as_str().is_empty() {
+        QuietHours::read(&content)?;
     }
     let entry = AccountData {
         person: actor.person,

@@ -107,6 +107,7 @@ impl From<ChatError> for MatrixError {
             ChatError::DuplicateAnnotation => (StatusCode::BAD_REQUEST, "M_DUPLICATE_ANNOTATION"),
             ChatError::KeyTooLarge => (StatusCode::BAD_REQUEST, "M_KEY_TOO_LARGE"),
             ChatError::ProfileTooLarge => (StatusCode::BAD_REQUEST, "M_PROFILE_TOO_LARGE"),
+            ChatError::Unknown(_) => (StatusCode::BAD_REQUEST, "M_UNKNOWN"),
             ChatError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
             ChatError::UploadsUsedUp => (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
             ChatError::MediaBusy => (StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED"),

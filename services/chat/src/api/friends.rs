@@ -66,6 +66,7 @@ impl From<ChatError> for Problem {
             | ChatError::NoPicture
             | ChatError::NoPreview
             | ChatError::NotYetUploaded
+            | ChatError::Unknown(_)
             | ChatError::UnknownPosition
             | ChatError::InvalidRoomState(_)
             | ChatError::UnsupportedRoomVersion(_)

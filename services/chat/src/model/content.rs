@@ -142,6 +142,9 @@ pub(crate) struct Mentions {
     /// The people named.
     #[serde(default)]
     pub(crate) user_ids: Vec<String>,
+    /// Whether everybody in the room is meant.
+    #[serde(default)]
+    pub(crate) room: bool,
 }
 
 impl Mentions {

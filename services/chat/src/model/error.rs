@@ -41,6 +41,9 @@ pub enum ChatError {
     /// A profile would become too large.
     #[error("a profile has at most {PROFILE_BYTES_MAX} bytes")]
     ProfileTooLarge,
+    /// The specification has no better word for why it is refused.
+    #[error("{0}")]
+    Unknown(String),
     /// Something is larger than it may be.
     #[error("{0}")]
     TooLarge(String),

@@ -337,3 +337,40 @@ pub const BLOCKED_SERVICES_MAX: u32 = 100;
 
 /// Messages of services that wait for one person's room to be made.
 pub const NOTICES_WAITING_MAX: u64 = 1_000;
+/// Rules of a person's own that have conditions or patterns; those for rooms and senders are bounded by their bytes.
+pub const PUSH_RULES_OWN_MAX: usize = 200;
+
+/// Conditions of one push rule.
+pub const PUSH_CONDITIONS_MAX: usize = 10;
+
+/// Longest pattern of a push rule about what is said, in bytes.
+pub const PUSH_PATTERN_BYTES_MAX: usize = 128;
+
+/// Unread events of a room that are judged by a person's own push rules; of more the newest are.
+pub const UNREAD_JUDGED_MAX: u32 = 100;
+
+/// Rooms with unread messages that are added up for the number on an app's icon.
+pub const UNREAD_ROOMS_MAX: u32 = 200;
+
+/// Rooms that are looked through for a list of notifications.
+pub const NOTIFICATION_ROOMS_MAX: usize = 500;
+/// The newest events of each room that are looked through for a list of notifications.
+pub const NOTIFICATION_EVENTS_MAX: u32 = 100;
+
+/// Pushers of one person; of more the oldest goes.
+pub const PUSHERS_MAX: u32 = 20;
+
+/// Largest URL of a pusher, and largest data that is handed on with each push, in bytes.
+pub const PUSHER_DATA_BYTES_MAX: usize = 2_048;
+
+/// Events of a room that are pushed by one look at a stream; of more the newest are.
+pub const PUSHED_EVENTS_MAX: u32 = 20;
+
+/// Pushes of one pusher that wait to be tried again; of more the newest do.
+pub const PUSHES_WAITING_MAX: u32 = 50;
+
+/// How long a push is tried again.
+pub const PUSH_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest text of a message in a push, in characters.
+pub const PUSHED_TEXT_CHARACTERS_MAX: usize = 200;

@@ -3,6 +3,7 @@
 
 mod found;
 mod judge;
+mod mention;
 mod needs;
 mod relate;
 mod writes;

@@ -12,25 +12,16 @@ use super::previews::Previews;
 use crate::model::ChatError;
 use crate::model::limits::{EXPORTS_AT_ONCE_MAX, PICTURES_AT_ONCE_MAX, TURNS_WAITING_MAX};
 
-/// What an operator can set for chat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChatSettings {
-    /// Whether people see who is online.
-    pub presence: bool,
-    /// Whether the program fetches the pages that people link to, for their previews.
-    pub url_previews: bool,
-    /// Whether these may lie on this machine, on any port. For tests: it opens every service of the machine to everybody.
-    pub previews_of_this_machine: bool,
-}
-
-impl Default for ChatSettings {
-    fn default() -> Self {
-        Self {
-            presence: true,
-            url_previews: true,
-            previews_of_this_machine: false,
-        }
-    }
+/// Which pages the program fetches for the previews of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PreviewReach {
+    /// Those of the public internet.
+    #[default]
+    Internet,
+    /// Those of this machine too, on any port. For tests: it opens every service of the machine to everybody.
+    ThisMachine,
+    /// None.
+    Nowhere,
 }
 
 /// The desks of a node.
@@ -43,10 +34,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(settings: ChatSettings) -> Self {
+    pub(super) fn new(reach: PreviewReach) -> Self {
         Self {
             pictures: Turns::new(PICTURES_AT_ONCE_MAX),
-            previews: Previews::new(settings),
+            previews: Previews::new(reach),
             exports: Exports::default(),
             arrivals: Notify::new(),
         }

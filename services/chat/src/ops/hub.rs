@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::pulse::Pulse;
+use super::push::Committed;
 use crate::model::{Membership, Stream};
 
 /// The topic of [`News`] among the nodes.
@@ -46,6 +47,7 @@ const SYNCS_A_SWEEP: u64 = 256;
 pub(crate) struct Hub {
     state: Mutex<State>,
     pub(crate) pulse: Pulse,
+    pub(crate) committed: Committed,
     cluster: Cluster,
 }
 
@@ -70,6 +72,7 @@ impl Hub {
         let hub = Arc::new(Self {
             state: Mutex::default(),
             pulse: Pulse::default(),
+            committed: Committed::default(),
             cluster: cluster.clone(),
         });
         let (listener, store) = (Arc::clone(&hub), store.clone());
@@ -78,6 +81,7 @@ impl Hub {
             if !store.is_degraded() {
                 listener.note_told(&news);
             }
+            listener.committed.note(&news);
             listener.wake(&news);
         });
         hub
@@ -86,6 +90,7 @@ impl Hub {
     /// Wakes whom a committed batch concerns, on all nodes.
     pub(crate) fn announce(&self, news: &News) {
         self.note_told(news);
+        self.committed.note(news);
         self.wake(news);
         self.cluster.publish(NEWS, news);
     }

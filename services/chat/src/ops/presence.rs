@@ -3,7 +3,6 @@
 
 mod board;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use haechi_base::{Actor, PersonId};
@@ -47,27 +46,21 @@ struct Hint {
 /// Who is here, if that is told at all.
 pub(super) struct PresenceRoom {
     board: Board,
-    is_off: AtomicBool,
+    is_off: bool,
 }
 
 impl PresenceRoom {
-    pub(super) fn new(is_on: bool) -> Self {
+    pub(super) fn new(is_off: bool) -> Self {
         Self {
             board: Board::default(),
-            is_off: AtomicBool::new(!is_on),
+            is_off,
         }
     }
 }
 
 impl Chat {
-    /// Tells nobody any more who is here.
-    #[cfg(test)]
-    pub(crate) fn turn_presence_off(&self) {
-        self.0.presence.is_off.store(true, Ordering::Relaxed);
-    }
-
     fn tells_presence(&self) -> bool {
-        !self.0.presence.is_off.load(Ordering::Relaxed)
+        !self.0.presence.is_off
     }
 
     /// Notes that the actor is here by their device, or is not to be.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Chat;
-use super::desk::{ChatSettings, Turns};
+use super::desk::{PreviewReach, Turns};
 use super::media::{Upload, must_have_left};
 use crate::model::limits::{
     PREVIEW_KEPT, PREVIEW_URL_BYTES_MAX, PREVIEWS_AT_ONCE_MAX, PREVIEWS_MAX, PREVIEWS_PERIOD,
@@ -24,7 +24,7 @@ use fetch::{Fetcher, Wanted};
 
 /// What a node needs to look at pages.
 pub(super) struct Previews {
-    settings: ChatSettings,
+    reach: PreviewReach,
     turns: Turns,
     askers: KeyedLimiter<PersonId>,
     /// Made when it is first needed: it reads the machine's certificates.
@@ -32,10 +32,10 @@ pub(super) struct Previews {
 }
 
 impl Previews {
-    pub(super) fn new(settings: ChatSettings) -> Self {
+    pub(super) fn new(reach: PreviewReach) -> Self {
         let at_once = NonZeroU32::new(PREVIEWS_MAX).unwrap_or(NonZeroU32::MIN);
         Self {
-            settings,
+            reach,
             turns: Turns::new(PREVIEWS_AT_ONCE_MAX),
             askers: KeyedLimiter::per_period(at_once, PREVIEWS_PERIOD),
             fetcher: OnceLock::new(),
@@ -43,7 +43,7 @@ impl Previews {
     }
 
     fn fetcher(&self) -> Result<&Fetcher, ChatError> {
-        let reaches_this_machine = self.settings.previews_of_this_machine;
+        let reaches_this_machine = self.reach == PreviewReach::ThisMachine;
         let fetcher = self.fetcher.get_or_init(|| {
             let made = Fetcher::new(reaches_this_machine);
             made.map_err(|error| tracing::error!(%error, "no preview of any link can be made"))
@@ -61,7 +61,7 @@ impl Chat {
     /// [`ChatError::NoPreview`] whatever the reason: nobody learns from it what stands in the operator's network.
     pub(crate) async fn preview(&self, actor: &Actor, url: &str) -> Result<String, ChatError> {
         let previews = &self.0.desk.previews;
-        if !previews.settings.url_previews {
+        if previews.reach == PreviewReach::Nowhere {
             return Err(ChatError::NotOffered);
         }
         previews

@@ -3,6 +3,7 @@
 mod answer;
 mod room;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use haechi_base::Actor;
@@ -13,7 +14,9 @@ use tokio::sync::watch;
 use super::Chat;
 use super::keys::MovedRooms;
 use crate::model::limits::SYNC_WAIT_MAX;
-use crate::model::{ChatError, IGNORED_USER_LIST, Ignored, Membership, SyncFilter, SyncToken, raw_json};
+use crate::model::{
+    ChatError, IGNORED_USER_LIST, Ignored, Membership, PUSH_RULES, PushRules, SyncFilter, SyncToken, raw_json,
+};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -109,9 +112,10 @@ impl Chat {
                 now,
                 ignored: Ignored::default(),
                 fields: wish.filter.fields(),
+                kept_rules: None,
+                rules: OnceLock::new(),
             };
-            let (entries, ignored) = chat.account_data_news(tx, &reader, &mut answer).await?;
-            reader.ignored = ignored;
+            let entries = chat.account_data_news(tx, &mut reader, &mut answer).await?;
             let joined = chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             let left = chat.other_news(tx, &reader, &mut answer).await?;
             let serial = since.map(|since| since.typing);
@@ -129,20 +133,26 @@ impl Chat {
         .await
     }
 
-    /// Account data: the general part goes into the answer, that about rooms is returned, and whom the person
-    /// ignores.
+    /// Account data: the general part goes into the answer, that about rooms is returned, and the reader learns of the
+    /// person's push rules and of whom they ignore.
     async fn account_data_news(
         &self,
         tx: &mut Tx<'_>,
-        reader: &RoomReader<'_>,
+        reader: &mut RoomReader<'_>,
         answer: &mut SyncAnswer,
-    ) -> Result<(Vec<Entry>, Ignored), ChatError> {
+    ) -> Result<Vec<Entry>, ChatError> {
         let people = crate::model::PEOPLE;
         let from = reader.since.map_or(0, |since| since.position(people));
         let mut entries =
             store::account_data::since(tx, reader.actor.person, from, reader.now.position(people)).await?;
-        let ignored = entries.iter().rfind(|entry| entry.kind == IGNORED_USER_LIST);
-        let ignored = ignored.map_or_else(Ignored::default, |list| Ignored::of(&list.content));
+        let content_of = |kind: &str| {
+            let found = entries
+                .iter()
+                .rfind(|entry| entry.room_id.is_empty() && entry.kind == kind);
+            found.map(|entry| entry.content.as_str())
+        };
+        reader.ignored = content_of(IGNORED_USER_LIST).map_or_else(Ignored::default, Ignored::of);
+        reader.kept_rules = content_of(PUSH_RULES).map(str::to_owned);
         // A first sync tells nothing of what was deleted.
         entries
             .retain(|entry| entry.position > from && (reader.since.is_some() || !entry.content.is_empty()));
@@ -152,12 +162,14 @@ impl Chat {
             .iter()
             .filter(|entry| reader.wish.filter.wants_account_data(&entry.kind));
         let mut events: Vec<Box<RawValue>> = wanted.map(account_data_event).collect();
-        let has_rules = general.iter().any(|entry| entry.kind == "m.push_rules");
-        if reader.since.is_none() && !has_rules && reader.wish.filter.wants_account_data("m.push_rules") {
-            events.push(self.push_rules_event(reader.actor.person));
+        if reader.since.is_none()
+            && reader.kept_rules.is_none()
+            && reader.wish.filter.wants_account_data(PUSH_RULES)
+        {
+            events.push(self.push_rules_event(reader.actor.person)?);
         }
         answer.account_data = Events { events };
-        Ok((about_rooms, ignored))
+        Ok(about_rooms)
     }
 
     /// Rooms the person is in; returns those where something happened since their token, wanted or not.
@@ -252,20 +264,13 @@ impl Chat {
         Ok(moved)
     }
 
-    fn push_rules_event(&self, person: haechi_base::PersonId) -> Box<RawValue> {
-        let rules = self.push_rules(person);
-        raw_json(format!(
-            "{{\"type\":\"m.push_rules\",\"content\":{{\"global\":{rules}}}}}"
-        ))
-    }
-
-    /// The push rules of a person: those the specification gives to everybody.
-    pub(crate) fn push_rules(&self, person: haechi_base::PersonId) -> String {
-        let user = ruma::UserId::parse(self.user_id(person));
-        let rules = user
-            .map(|user| ruma::push::Ruleset::server_default(&user))
-            .unwrap_or_default();
-        serde_json::to_string(&rules).unwrap_or_else(|_| "{}".to_owned())
+    /// The push rules of who has kept none.
+    fn push_rules_event(&self, person: haechi_base::PersonId) -> Result<Box<RawValue>, ChatError> {
+        let rules = PushRules::of(&self.user_id(person), None).to_content()?;
+        Ok(raw_json(format!(
+            "{{\"type\":\"{PUSH_RULES}\",\"content\":{}}}",
+            rules.as_str()
+        )))
     }
 }
 

@@ -9,13 +9,16 @@ const PUT_AFTER: &str = "
 const FIND: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
     WHERE person = $1 AND room_id = $2 AND type = $3";
-// With them always comes whom the person ignores, new or not: every sync has to know.
+const ABOUT_PUSHES: &str = "
+    SELECT person, room_id, type, content, position FROM chat_account_data
+    WHERE room_id = '' AND type IN ('m.push_rules', 'm.ignored_user_list', 'org.haechi.quiet_hours') AND person IN";
+// With them always come the person's push rules and whom they ignore, new or not: every sync has to know.
 const SINCE: &str = "
     SELECT person, room_id, type, content, position FROM chat_account_data
     WHERE person = $1 AND position > $2 AND position <= $3
     UNION ALL
     SELECT person, room_id, type, content, position FROM chat_account_data
-    WHERE person = $1 AND room_id = '' AND type = 'm.ignored_user_list' AND position <= $2
+    WHERE person = $1 AND room_id = '' AND type IN ('m.ignored_user_list', 'm.push_rules') AND position <= $2
     ORDER BY position";
 
 /// An entry. `room_id` is empty for what belongs to no room.
@@ -56,8 +59,17 @@ pub(crate) async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// What a person put after `from` and up to `to`, in general and about rooms; and, from whenever it is, the list of whom
-/// they ignore.
+/// What these people say of how they want to be told: their push rules, quiet hours, and whom they ignore.
+pub(crate) async fn about_pushes(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<Entry>, StoreError> {
+    tx.query_in(ABOUT_PUSHES, people, "")
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// What a person put after `from` and up to `to`, in general and about rooms; and, from whenever they are, their push
+/// rules and the list of whom they ignore.
 pub(crate) async fn since(
     tx: &mut Tx<'_>,
     person: PersonId,

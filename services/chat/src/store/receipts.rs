@@ -25,18 +25,30 @@ const PUT_READ_AFTER: &str = "
     WHERE chat_read.position < excluded.position OR chat_read.threads_position < excluded.threads_position";
 const UNREAD: &str = "
     SELECT a.ordinal - COALESCE(r.ordinal, 0) AS unread,
-        (SELECT COUNT(*) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person = $2
+        (SELECT COUNT(DISTINCT m.position) FROM chat_mention m WHERE m.room_id = a.room_id AND m.person IN ($2, $3)
             AND m.position > COALESCE(r.position, 0)) AS mentions,
         COALESCE(r.position, 0) AS position, COALESCE(r.threads_position, 0) AS threads_position,
         EXISTS (SELECT 1 FROM chat_thread t WHERE t.room_id = a.room_id
             AND t.position > COALESCE(r.threads_position, 0)) AS has_threads
     FROM chat_activity a LEFT JOIN chat_read r ON r.room_id = a.room_id AND r.person = $2
     WHERE a.room_id = $1";
+// Those with unread messages of their own, and those with threads that go on after the receipt of the whole room.
+const UNREAD_ROOMS: &str = "
+    SELECT m.room_id AS room_id, a.ordinal - COALESCE(r.ordinal, 0) AS unread, 0 AS mentions,
+        COALESCE(r.position, 0) AS position, COALESCE(r.threads_position, 0) AS threads_position,
+        EXISTS (SELECT 1 FROM chat_thread t WHERE t.room_id = m.room_id
+            AND t.position > COALESCE(r.threads_position, 0)) AS has_threads
+    FROM chat_membership m JOIN chat_activity a ON a.room_id = m.room_id
+        LEFT JOIN chat_read r ON r.room_id = m.room_id AND r.person = m.person
+    WHERE m.person = $1 AND m.membership = 'join' AND (a.ordinal > COALESCE(r.ordinal, 0)
+        OR EXISTS (SELECT 1 FROM chat_thread t WHERE t.room_id = m.room_id
+            AND t.position > COALESCE(r.threads_position, 0))) LIMIT $2";
 const MENTIONS: &str = "
     SELECT m.position AS position, e.sender AS sender, r.target AS thread
     FROM chat_mention m JOIN chat_event e ON e.room_id = m.room_id AND e.position = m.position
     LEFT JOIN chat_relation r ON r.event_id = e.event_id AND r.kind = 'm.thread'
-    WHERE m.room_id = $1 AND m.person = $2 AND m.position > $3 ORDER BY m.position DESC LIMIT $4";
+    WHERE m.room_id = $1 AND m.person IN ($2, $3) AND m.position > $4
+    ORDER BY m.position DESC LIMIT $5";
 const SENDERS: &str = "
     SELECT e.position AS position, e.sender AS sender, e.type AS type, e.state_key AS state_key, r.kind AS kind,
         r.target AS target
@@ -45,6 +57,9 @@ const SENDERS: &str = "
 const PUT_MENTION: &str = "INSERT INTO chat_mention (room_id, person, position) VALUES";
 const PUT_MENTION_AFTER: &str = "
     ON CONFLICT (room_id, person, position) DO UPDATE SET position = excluded.position";
+
+/// Who is mentioned when a message calls the whole room.
+pub(crate) const EVERYBODY: PersonId = PersonId::from_uuid(haechi_base::uuid::Uuid::nil());
 
 /// Receipts that are told of one room at once.
 const RECEIPTS_MAX: u32 = 1_000;
@@ -152,9 +167,13 @@ pub(crate) struct Unread {
 
 /// What a person has not read in a room.
 pub(crate) async fn unread(tx: &mut Tx<'_>, room_id: &str, person: PersonId) -> Result<Unread, StoreError> {
-    let Some(row) = tx.query_optional(UNREAD, &[&room_id, &person]).await? else {
-        return Ok(Unread::default());
-    };
+    let row = tx
+        .query_optional(UNREAD, &[&room_id, &person, &EVERYBODY])
+        .await?;
+    row.as_ref().map_or_else(|| Ok(Unread::default()), read_unread)
+}
+
+fn read_unread(row: &Row) -> Result<Unread, StoreError> {
     Ok(Unread {
         messages: row.get::<i64>("unread")?.max(0),
         mentions: row.get("mentions")?,
@@ -173,7 +192,8 @@ pub(crate) struct FoundMention {
     pub(crate) thread: Option<String>,
 }
 
-/// The latest mentions of a person in a room after a position.
+/// The latest mentions of a person in a room after a position, calls to everybody among them. A message that names the
+/// person and calls everybody comes twice.
 pub(crate) async fn mentions(
     tx: &mut Tx<'_>,
     room_id: &str,
@@ -181,7 +201,9 @@ pub(crate) async fn mentions(
     from: i64,
     limit: u32,
 ) -> Result<Vec<FoundMention>, StoreError> {
-    let rows = tx.query(MENTIONS, &[&room_id, &person, &from, &limit]).await?;
+    let rows = tx
+        .query(MENTIONS, &[&room_id, &person, &EVERYBODY, &from, &limit])
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(FoundMention {
@@ -224,6 +246,18 @@ pub(crate) async fn senders(
                 target: row.get("target")?,
             })
         })
+        .collect()
+}
+
+/// Up to `limit` rooms that a person is in and has not read all of, each with what is left, mentions not counted.
+pub(crate) async fn unread_rooms(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    limit: u32,
+) -> Result<Vec<(String, Unread)>, StoreError> {
+    let rows = tx.query(UNREAD_ROOMS, &[&person, &limit]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("room_id")?, read_unread(row)?)))
         .collect()
 }
 

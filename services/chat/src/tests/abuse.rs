@@ -113,7 +113,7 @@ async fn what_does_not_exist_is_told_apart(store: TestStore) {
 }
 
 /// Every route that asks for a sign-in, ROOM and USER to be filled in.
-const SIGNED_IN_ROUTES: [(&str, &str); 8] = [
+const SIGNED_IN_ROUTES: [(&str, &str); 12] = [
     (
         "GET",
         "account/whoami capabilities devices devices/x pushrules/ joined_rooms sync rooms/ROOM/members \
@@ -156,6 +156,17 @@ const SIGNED_IN_ROUTES: [(&str, &str); 8] = [
         "devices/x room_keys/version/1 room_keys/keys?version=1 room_keys/keys/ROOM?version=1 \
          room_keys/keys/ROOM/s?version=1",
     ),
+    (
+        "GET",
+        "pushrules/global/ pushrules/global/override/ pushrules/global/override/x pushrules/global/override/x/enabled \
+         pushrules/global/override/x/actions pushers notifications voip/turnServer",
+    ),
+    (
+        "PUT",
+        "pushrules/global/content/x pushrules/global/content/x/enabled pushrules/global/content/x/actions",
+    ),
+    ("POST", "pushers/set"),
+    ("DELETE", "pushrules/global/content/x"),
 ];
 
 async fn every_matrix_route_asks_who_it_is(store: TestStore) {

@@ -14,6 +14,7 @@ async fn room_with(app: &TestApp, who: &SignedUp, rule: Value) -> String {
 }
 
 fn of_room<'s>(told: &'s Value, room: &str) -> &'s Value {
+    // Without any the list is left out.
     let mut rooms = told.as_object().into_iter().flatten();
     let found = rooms.find(|(room_id, _)| segment(room_id) == room);
     found.map_or(&Value::Null, |(_, room)| room)

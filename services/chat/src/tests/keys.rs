@@ -27,7 +27,8 @@ async fn device_keys_are_told_as_they_were_signed(store: TestStore) {
     assert_eq!(told["master_keys"], json!({}));
 
     // Only the devices asked for; nobody for a person without; others' servers cannot be asked.
-    let nobody = minji.user_id.replace('@', "@x");
+    let (_, house) = minji.user_id.split_once(':').unwrap();
+    let nobody = format!("@nobody:{house}");
     let wanted = json!({ "device_keys": {
         &minji.user_id: ["NONE"], &joon.user_id: [], "@a:elsewhere.org": [], nobody: [],
     } });

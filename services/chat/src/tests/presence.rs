@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use haechi_testkit::{SignedUp, TestApp, TestStore};
 use serde_json::{Value, json};
 
-use super::{assert_matrix_error, client, get, make_room_of, put, segment, start, sync};
+use super::{assert_matrix_error, client, get, make_room_of, put, segment, start, start_with, sync};
+use crate::ChatSettings;
 
 fn next(sync: &Value) -> String {
     sync["next_batch"].as_str().unwrap().to_owned()
@@ -80,7 +81,7 @@ async fn who_shares_a_room_is_told_who_is_here(store: TestStore) {
 }
 
 async fn presence_is_for_who_shares_a_room_and_set_by_oneself(store: TestStore) {
-    let (app, chat) = start(store).await;
+    let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     assert_matrix_error(&get(&app, &joon, &path_of(&minji)).await, 403, "M_FORBIDDEN");
     let online = json!({ "presence": "online" });
@@ -117,14 +118,20 @@ async fn presence_is_for_who_shares_a_room_and_set_by_oneself(store: TestStore) 
         get(&app, &minji, &path_of(&minji)).await.json()["presence"],
         "online"
     );
-    // Turned off, nobody is here.
+}
+
+async fn turned_off_nobody_is_here(store: TestStore) {
+    let settings = ChatSettings {
+        is_presence_off: true,
+        ..ChatSettings::default()
+    };
+    let (app, _) = start_with(store, settings).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let path = path_of(&joon);
     make_room_of(&app, &minji, &[&joon]).await;
-    chat.turn_presence_off();
-    put(&app, &joon, &path_of(&joon), online).await.expect(200);
-    assert_eq!(
-        get(&app, &minji, &path_of(&joon)).await.json()["presence"],
-        "offline"
-    );
+    let online = json!({ "presence": "online" });
+    put(&app, &joon, &path, online).await.expect(200);
+    assert_eq!(get(&app, &minji, &path).await.json()["presence"], "offline");
     let first = sync(&app, &minji, "").await;
     assert_eq!(first["presence"]["events"], json!([]));
 }
@@ -132,4 +139,5 @@ async fn presence_is_for_who_shares_a_room_and_set_by_oneself(store: TestStore) 
 haechi_testkit::on_both_engines!(
     who_shares_a_room_is_told_who_is_here,
     presence_is_for_who_shares_a_room_and_set_by_oneself,
+    turned_off_nobody_is_here,
 );

@@ -7,37 +7,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
-use haechi_identity::{Identity, IdentitySettings};
-use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring};
+use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::{assert_matrix_error, segment};
+use super::{assert_matrix_error, segment, start_with};
 use crate::model::limits::{PREVIEW_BYTES_MAX, PREVIEW_KEPT, PREVIEWS_MAX};
-use crate::{Chat, ChatSettings};
+use crate::{ChatSettings, PreviewReach};
 
-async fn start(store: TestStore, settings: ChatSettings) -> TestApp {
-    TestApp::start(store, |context| {
-        let given = IdentitySettings {
-            tries_per_caller_hourly: None,
-            codes_per_phone_hourly: u32::MAX,
-            ..IdentitySettings::default()
-        };
-        let identity = Identity::new(context.clone(), given);
-        let chat = Chat::with_settings(context, identity.clone(), settings);
-        Wiring {
-            services: vec![Arc::new(identity.clone()), Arc::new(chat)],
-            authenticator: Arc::new(identity),
-        }
-    })
-    .await
+async fn start(store: TestStore, previews: PreviewReach) -> TestApp {
+    let settings = ChatSettings {
+        previews,
+        ..ChatSettings::default()
+    };
+    start_with(store, settings).await.0
 }
-
-const OF_THIS_MACHINE: ChatSettings = ChatSettings {
-    presence: true,
-    url_previews: true,
-    previews_of_this_machine: true,
-};
 
 fn page(body: impl Into<Vec<u8>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], body.into())
@@ -114,7 +98,7 @@ async fn preview(app: &TestApp, who: &SignedUp, url: &str) -> TestResponse {
 }
 
 async fn a_link_is_told_with_its_picture_and_kept_for_an_hour(store: TestStore) {
-    let app = start(store, OF_THIS_MACHINE).await;
+    let app = start(store, PreviewReach::ThisMachine).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let (site, asked) = site().await;
     let told = preview(&app, &minji, &format!("{site}/page"))
@@ -158,7 +142,7 @@ async fn a_link_is_told_with_its_picture_and_kept_for_an_hour(store: TestStore) 
 }
 
 async fn odd_pages_are_told_as_far_as_they_go(store: TestStore) {
-    let app = start(store, OF_THIS_MACHINE).await;
+    let app = start(store, PreviewReach::ThisMachine).await;
     let minji = app.sign_up("Minji").await;
     let (site, _) = site().await;
     let told = async |path: &str| -> Value {
@@ -182,7 +166,7 @@ async fn odd_pages_are_told_as_far_as_they_go(store: TestStore) {
 }
 
 async fn nobody_reaches_the_operators_network(store: TestStore) {
-    let app = start(store, ChatSettings::default()).await;
+    let app = start(store, PreviewReach::Internet).await;
     let minji = app.sign_up("Minji").await;
     let (site, asked) = site().await;
     let port = site.rsplit_once(':').unwrap().1.to_owned();
@@ -216,7 +200,7 @@ async fn nobody_reaches_the_operators_network(store: TestStore) {
 }
 
 async fn a_person_asks_so_often(store: TestStore) {
-    let app = start(store, ChatSettings::default()).await;
+    let app = start(store, PreviewReach::Internet).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let mut last = preview(&app, &minji, "nonsense").await;
     for _ in 0..PREVIEWS_MAX + 5 {
@@ -228,11 +212,7 @@ async fn a_person_asks_so_often(store: TestStore) {
 }
 
 async fn an_operator_can_switch_previews_off(store: TestStore) {
-    let off = ChatSettings {
-        url_previews: false,
-        ..ChatSettings::default()
-    };
-    let app = start(store, off).await;
+    let app = start(store, PreviewReach::Nowhere).await;
     let minji = app.sign_up("Minji").await;
     let refused = preview(&app, &minji, "https://example.org/").await;
     assert_matrix_error(&refused, 404, "M_UNRECOGNIZED");

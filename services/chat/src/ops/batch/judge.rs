@@ -16,14 +16,11 @@ use crate::store::events::Placed;
 use crate::store::receipts::Receipt;
 use crate::store::state::StateKey;
 
-/// People that one message can mention.
-const MENTIONS_MAX: usize = 50;
-
 /// The state of a batch while it is judged.
 pub(super) struct Bench<'b> {
     pub(super) loaded: Loaded,
     next_position: i64,
-    server_name: &'b str,
+    pub(super) server_name: &'b str,
     pub(super) out: Out,
 }
 
@@ -321,13 +318,7 @@ impl<'b> Bench<'b> {
                 // Who writes has read; in a thread, that thread.
                 self.out.reads.push(read_by(&event, event.sender, false));
             }
-            let named = put.mentions.user_ids.iter().take(MENTIONS_MAX);
-            let people: HashSet<PersonId> = named
-                .filter_map(|user| person_of(user, self.server_name))
-                .collect();
-            let others = people.into_iter().filter(|person| *person != event.sender);
-            let mentions = others.map(|person| (event.event_id.clone(), room_id.clone(), person, position));
-            self.out.mentions.extend(mentions);
+            self.note_mentions(&event, &put.mentions);
         }
         if let Some(related) = put.related {
             self.note_relation(&event, related);

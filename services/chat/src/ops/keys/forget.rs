@@ -37,12 +37,15 @@ impl Chat {
         });
     }
 
-    /// Forgets the devices of a person that have no session any more, beside whatever goes on.
+    /// Forgets the devices and pushers of a person that have no session any more, beside whatever goes on.
     pub(super) fn forget_ended_soon(&self, person: PersonId) {
         let chat = self.clone();
         tokio::spawn(async move {
             if let Err(error) = chat.forget_ended(person).await {
                 tracing::debug!(%error, "the keys of ended sessions are kept a little longer");
+            }
+            if let Err(error) = chat.forget_ended_pushers(person).await {
+                tracing::debug!(%error, "the pushers of ended sessions are kept a little longer");
             }
         });
     }

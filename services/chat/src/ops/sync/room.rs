@@ -1,6 +1,7 @@
 //! What is new in one room, for a sync.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use haechi_base::Actor;
 use haechi_store::Tx;
@@ -10,11 +11,13 @@ use serde_json::{Map, Value, json};
 use super::super::Chat;
 use super::super::messages::speakers;
 use super::super::read_room::View;
-use super::super::unread;
+use super::super::unread::{Counts, Taste};
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{ChatError, Event, Fields, Ignored, Membership, Place, Reader, SyncToken, stream_of};
+use crate::model::{
+    ChatError, Event, Fields, Ignored, Membership, Place, PushRules, Reader, SyncToken, stream_of,
+};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -43,6 +46,10 @@ pub(super) struct RoomReader<'s> {
     pub(super) ignored: Ignored,
     /// Which parts of events the client wants, when not all.
     pub(super) fields: Option<Fields>,
+    /// The push rules that the person kept, if any.
+    pub(super) kept_rules: Option<String>,
+    /// The same, once a room asked for them: reading them takes its time.
+    pub(super) rules: OnceLock<PushRules>,
 }
 
 /// The events of a timeline with where they begin.
@@ -77,7 +84,7 @@ impl RoomReader<'_> {
             Summary::default()
         };
         let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
-        let unread = unread::of_room(tx, room_id, self.actor.person, &self.ignored).await?;
+        let unread = self.unread(tx, room_id).await?;
         let (unread, threads) = if self.wish.filter.counts_threads() {
             (unread.room, Some(unread.threads))
         } else {
@@ -111,6 +118,19 @@ impl RoomReader<'_> {
                 .map(|(root, count)| (root, Unread::of(count)))
                 .collect(),
         })
+    }
+
+    async fn unread(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Counts, ChatError> {
+        let person = self.actor.person;
+        let rules = self.kept_rules.as_deref().map(|kept| {
+            self.rules
+                .get_or_init(|| PushRules::of(&self.chat.user_id(person), Some(kept)))
+        });
+        let taste = Taste {
+            rules,
+            ignored: &self.ignored,
+        };
+        self.chat.unread(tx, person, room_id, taste).await
     }
 
     /// A room the person is out of since the last sync.
