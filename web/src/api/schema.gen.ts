@@ -141,6 +141,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat/push/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells the key that a browser subscribes with. */
+        get: operations["push_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells this browser of what is said from now on; an earlier subscription of the same sign-in ends. */
+        post: operations["subscribe"];
+        /** Tells the browser of this sign-in no longer. */
+        delete: operations["unsubscribe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/reports": {
         parameters: {
             query?: never;
@@ -851,6 +886,20 @@ export interface components {
             /** @description Or their user id. */
             user_id?: string | null;
         };
+        /** @description A browser's subscription, as `PushSubscription.toJSON()` gives it. */
+        NewSubscription: {
+            /** @description Where the browser's push service takes messages for it. */
+            endpoint: string;
+            /** @description The keys that messages are encrypted for. */
+            keys: components["schemas"]["SubscriptionKeys"];
+            /**
+             * Format: double
+             * @description When it ends, which browsers leave open.
+             */
+            expirationTime?: number | null;
+            /** @description The language of the app: `ko` or `en`. */
+            lang?: string | null;
+        };
         /** @description One page of a list, newest first. */
         Page_BlockedService: {
             /** @description The items. */
@@ -1038,6 +1087,11 @@ export interface components {
             /** @description What was wrong this time. */
             detail: string;
         };
+        /** @description The key by which browsers' push services know this house. */
+        PushKey: {
+            /** @description For `applicationServerKey`: an uncompressed point of P-256 in base64url. */
+            public_key: string;
+        };
         /** @description Why something is done. */
         Reason: {
             /** @description In staff's words, for those who are in the room; at most 4,096 bytes. */
@@ -1165,6 +1219,13 @@ export interface components {
             here?: string | null;
             /** @description All that are not retired, in the order they were registered. Empty on a machine that stands alone. */
             sites: components["schemas"]["SiteDocument"][];
+        };
+        /** @description The keys of a subscription. */
+        SubscriptionKeys: {
+            /** @description The browser's public key, in base64url. */
+            p256dh: string;
+            /** @description The browser's secret, in base64url. */
+            auth: string;
         };
         /**
          * Format: int64
@@ -1422,6 +1483,63 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ImportDocument"];
                 };
+            };
+        };
+    };
+    push_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+        };
+    };
+    subscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSubscription"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -57,6 +57,16 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ),
     ("what was reported", &["chat_report"]),
     (
+        "whom to push to, and how far",
+        &[
+            "chat_pusher",
+            "chat_pushed_member",
+            "chat_push_progress",
+            "chat_push_key",
+            "chat_late_push",
+        ],
+    ),
+    (
         "what was read",
         &["chat_read", "chat_receipt", "chat_mention", "chat_thread_member"],
     ),
