@@ -23,6 +23,8 @@ const isIn = (person, title, status) =>
     30_000,
   );
 
+const incidentOf = (person) => person.page.getByTestId('incident').filter({ hasText: burns }).first();
+
 async function choose(person, label) {
   await person.tab('Me', '나');
   await person.page.getByRole('radio', { name: label, exact: true }).check({ force: true });
@@ -165,6 +167,9 @@ await run(async (browser, people) => {
     await isIn(desktop, burns, 'silent');
     await desktop.axe('a burnt site, desktop, English, dark');
     await desktop.picture('console-en-dark-burnt');
+    // A site counts as lost after some seconds of silence.
+    for (const person of people)
+      await incidentOf(person).getByText(person.say('Still silent', '아직 응답 없음')).waitFor();
   });
   await step('it is back, and both see that too', async () => {
     await fire('restore');
@@ -172,7 +177,7 @@ await run(async (browser, people) => {
   });
   await step('the incident stands there with its length', async () => {
     for (const person of people) {
-      const incident = person.page.getByTestId('incident').filter({ hasText: burns }).first();
+      const incident = incidentOf(person);
       await incident.getByText(/\d ?(s|min|초|분)$/).waitFor();
       await incident.scrollIntoViewIfNeeded();
     }
