@@ -105,7 +105,7 @@ fn typing_receipts_and_invitations_reach_the_other_node_at_once() {
         let message = say(&left, &minji, &room, "1", "hello").await;
 
         let (told, after) = told_when(&right, &joon, async || {
-            let path = format!("rooms/{room}/typing/{}", super::segment(&minji.user_id));
+            let path = format!("rooms/{room}/typing/{}", segment(&minji.user_id));
             put(&left, &minji, &path, json!({ "typing": true, "timeout": 20_000 }))
                 .await
                 .expect(200);
@@ -118,7 +118,7 @@ fn typing_receipts_and_invitations_reach_the_other_node_at_once() {
         assert!(after < AT_ONCE, "typing: {after:?}");
 
         let (told, after) = told_when(&left, &minji, async || {
-            let path = format!("rooms/{room}/receipt/m.read/{}", super::segment(&message));
+            let path = format!("rooms/{room}/receipt/m.read/{}", segment(&message));
             post(&right, &joon, &path, json!({})).await.expect(200);
         })
         .await;
