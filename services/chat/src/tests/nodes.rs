@@ -44,7 +44,10 @@ async fn two_nodes() -> (TestStore, [(TestApp, Chat); 2]) {
 fn wait_for_news(app: &TestApp, who: &SignedUp, since: &Value) -> tokio::task::JoinHandle<TestResponse> {
     // On a busy machine more is said between two polls than a page holds by itself.
     let filter = segment(&json!({ "room": { "timeline": { "limit": 100 } } }).to_string());
-    let path = format!("sync?timeout=15000&filter={filter}&since={}", since.as_str().unwrap());
+    let path = format!(
+        "sync?timeout=15000&filter={filter}&since={}",
+        since.as_str().unwrap()
+    );
     let request = app.get(&client(&path)).bearer(&who.access_token);
     tokio::spawn(request.send())
 }
