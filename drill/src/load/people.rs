@@ -19,8 +19,8 @@ const SIGN_UPS_AT_ONCE: usize = 8;
 /// How often a sign-in is tried.
 const SIGN_IN_TRIES_MAX: u32 = 3;
 
-/// The first and the number after the last phone number of a load, behind `+8210`.
-const NUMBERS: std::ops::Range<u32> = 30_000_000..90_000_000;
+/// The first and the number after the last phone number of a load, behind `+8210`. Not all below are given to phones.
+const NUMBERS: std::ops::Range<u32> = 60_000_000..90_000_000;
 
 /// Somebody who is signed in.
 pub(crate) struct Person {
