@@ -3,6 +3,7 @@
 //! A library so that the rules of the house (`tidy`) run as a test too.
 
 pub mod audit;
+pub mod disk;
 pub mod new_service;
 /// The very file that `haechi_testkit` compiles: we do not depend on that crate, because then each chore would
 /// wait for the whole platform to compile, and none would run while it does not.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
 
+use crate::disk;
 use crate::tools::{self, Tool};
 use counts::Counts;
 use steps::{STEPS, Step};
@@ -34,6 +35,10 @@ struct Outcome {
 /// Runs the tests. What fails is counted, and told by the exit code.
 #[must_use]
 pub fn run(root: &Path, arguments: &Arguments) -> ExitCode {
+    if let Err(error) = disk::require_free(root) {
+        println!("{error:#}");
+        return ExitCode::FAILURE;
+    }
     let chosen = choose(&arguments.only);
     let mut outcomes = Vec::new();
     let missing = install_tools(root, &chosen, &mut outcomes);

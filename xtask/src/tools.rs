@@ -29,7 +29,7 @@ pub enum Tool {
     Chromium,
     /// A font for Hangul, so that screenshots show words and not boxes.
     Fonts,
-    /// matrix-nio, in a Python environment of its own.
+    /// matrix-nio with its encryption, in a Python environment of its own.
     MatrixNio,
     /// The npm packages of web/.
     WebPackages,
@@ -160,7 +160,10 @@ fn find_python() -> Option<PathBuf> {
 
 fn install_nio(root: &Path) -> Result<()> {
     let python = nio_python(root);
-    let proof = format!("import nio, importlib.metadata as m; assert m.version('{NIO}') == '{NIO_VERSION}'");
+    let proof = format!(
+        "import importlib.metadata as m, nio.crypto; \
+         assert nio.crypto.ENCRYPTION_ENABLED and m.version('{NIO}') == '{NIO_VERSION}'"
+    );
     if process::succeeds(process::command(&python, root).args(["-c", &proof])) {
         return Ok(());
     }
@@ -169,7 +172,7 @@ fn install_nio(root: &Path) -> Result<()> {
     process::run_quietly(make.args(["-m", "venv", "--clear", PYTHON_FOLDER]))?;
     let mut install = process::command(&python, root);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    process::run_quietly(install.arg(format!("{NIO}=={NIO_VERSION}")))?;
+    process::run_quietly(install.arg(format!("{NIO}[e2e]=={NIO_VERSION}")))?;
     process::run_quietly(process::command(&python, root).args(["-c", &proof]))
 }
 
