@@ -37,9 +37,17 @@ async fn talk_with(client: &mut Command, store: &FreshStore) -> Result<()> {
     server.stop().await
 }
 
-async fn talk_with_nio(store: &FreshStore) -> Result<()> {
+async fn talk_by_nio_script(script: &str, store: &FreshStore) -> Result<()> {
     let mut python = Command::new(tool("HAECHI_PYTHON", "python3"));
-    talk_with(python.arg(folder().join("matrix/nio_journey.py")), store).await
+    talk_with(python.arg(folder().join("matrix").join(script)), store).await
+}
+
+async fn talk_with_nio(store: &FreshStore) -> Result<()> {
+    talk_by_nio_script("nio_journey.py", store).await
+}
+
+async fn talk_encrypted_with_nio(store: &FreshStore) -> Result<()> {
+    talk_by_nio_script("nio_crypto_journey.py", store).await
 }
 
 async fn talk_with_js(store: &FreshStore) -> Result<()> {
@@ -59,6 +67,11 @@ async fn talk_encrypted_with_js(store: &FreshStore) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stock_matrix_client_works() -> Result<()> {
     on_both_engines(talk_with_nio).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_matrix_client_talks_encrypted() -> Result<()> {
+    on_both_engines(talk_encrypted_with_nio).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

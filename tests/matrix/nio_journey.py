@@ -6,31 +6,12 @@ message and 1 at the first that did not.
 
 import asyncio
 import io
-import os
 import sys
 
 import nio
+from nio_steps import PASSWORD, URL, USERS, StepFailed, expect, same, sync_until
 
-URL = os.environ["HAECHI_URL"]
-USERS = [os.environ["HAECHI_USER_A"], os.environ["HAECHI_USER_B"]]
-PASSWORD = os.environ["HAECHI_PASSWORD"]
 MESSAGES = 30
-
-
-class StepFailed(Exception):
-    """A step got another answer than it should have."""
-
-
-def expect(answer, kind):
-    """The answer, if it is of the kind a success has."""
-    if not isinstance(answer, kind):
-        raise StepFailed(f"expected {kind.__name__}, got {answer!r}")
-    return answer
-
-
-def same(found, wanted, what):
-    if found != wanted:
-        raise StepFailed(f"{what}: expected {wanted!r}, found {found!r}")
 
 
 async def sign_in(user):
@@ -40,16 +21,6 @@ async def sign_in(user):
     who = expect(await client.whoami(), nio.WhoamiResponse)
     same(who.user_id, user, "whoami")
     return client
-
-
-async def sync_until(client, condition, what):
-    """Syncs by long poll until the condition holds."""
-    for _ in range(50):
-        expect(await client.sync(timeout=5_000, full_state=False), nio.SyncResponse)
-        found = condition()
-        if found:
-            return found
-    raise StepFailed(f"{what} did not arrive")
 
 
 async def refuse_a_wrong_password(user):
