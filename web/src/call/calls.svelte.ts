@@ -3,6 +3,7 @@ import type { MatrixCall } from 'matrix-js-sdk/lib/webrtc/call';
 import { connection } from '../chat/connection.svelte';
 import { t } from '../i18n/i18n.svelte';
 import { notices } from '../ui/notices.svelte';
+import { ring } from './ringing';
 
 export type CallStage = 'incoming' | 'calling' | 'connecting' | 'talking';
 
@@ -49,7 +50,7 @@ class Calls {
   async answer(): Promise<void> {
     const call = this.#call;
     if (!call || this.stage !== 'incoming') return;
-    this.stage = 'connecting';
+    this.#enter('connecting');
     try {
       await call.answer(true, this.video);
     } catch {
@@ -78,13 +79,12 @@ class Calls {
     // Whoever calls while another call goes on hears that it does not work now.
     if (this.#call) return call.reject();
     this.#take(call, 'incoming', call.type === 'video');
-    navigator.vibrate?.([400, 200, 400]);
   }
 
   #take(call: MatrixCall, stage: CallStage, video: boolean): void {
     this.#call = call;
     this.roomId = call.roomId;
-    this.stage = stage;
+    this.#enter(stage);
     this.video = video;
     this.muted = false;
     this.cameraOff = false;
@@ -96,10 +96,17 @@ class Calls {
     on('error', () => this.#fail(call));
   }
 
+  /** A stage, with what it sounds like. */
+  #enter(stage: CallStage | null): void {
+    if (stage === this.stage) return;
+    this.stage = stage;
+    ring(stage === 'incoming' || stage === 'calling' ? stage : null);
+  }
+
   #changed(call: MatrixCall): void {
     if (call.state === 'ended') return this.#over(call);
     const stage = STAGES[call.state];
-    if (stage && !(stage === 'incoming' && this.stage !== 'incoming')) this.stage = stage;
+    if (stage && !(stage === 'incoming' && this.stage !== 'incoming')) this.#enter(stage);
     if (stage === 'talking') this.since ||= Date.now();
     this.#feeds(call);
   }
@@ -119,7 +126,7 @@ class Calls {
   #over(call: MatrixCall): void {
     if (this.#call !== call) return;
     this.#call = null;
-    this.stage = null;
+    this.#enter(null);
     this.roomId = '';
     this.mine = null;
     this.theirs = null;
