@@ -149,6 +149,15 @@ impl From<IdentityError> for MatrixError {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::WrongPassword | IdentityError::WrongCode => Self::forbidden(error.to_string()),
+            IdentityError::MalformedPassword => {
+                Self::new(StatusCode::BAD_REQUEST, "M_WEAK_PASSWORD", error.to_string())
+            }
+            IdentityError::MalformedUsername => {
+                Self::new(StatusCode::BAD_REQUEST, "M_INVALID_USERNAME", error.to_string())
+            }
+            IdentityError::UsernameTaken => {
+                Self::new(StatusCode::BAD_REQUEST, "M_USER_IN_USE", error.to_string())
+            }
             other => Problem::from(other).into(),
         }
     }
