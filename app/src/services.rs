@@ -123,8 +123,10 @@ fn identity_settings(settings: &Settings) -> Result<IdentitySettings> {
             Arc::new(Webhook::new(&url, token.as_deref()).context("code-gateway")?)
         }
     };
+    let token = std::env::var("HAECHI_REGISTRATION_TOKEN").ok();
     let mut chosen = IdentitySettings {
         gateway,
+        registration: settings.registration(token)?,
         ..IdentitySettings::default()
     };
     if let Some(code) = settings.country() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use haechi_identity::Registration;
 use http::Uri;
 use serde::Deserialize;
 
@@ -66,6 +67,11 @@ pub(crate) struct Settings {
     /// The country of phone numbers without a country code, as in ISO 3166 [default: KR]
     #[arg(long, env = "HAECHI_COUNTRY", value_name = "CODE")]
     country: Option<String>,
+
+    /// Let everybody sign up with a username and a password, through any Matrix client, beside those with a phone
+    /// number. With HAECHI_REGISTRATION_TOKEN instead, only who knows that token [default: phone numbers alone]
+    #[arg(long, env = "HAECHI_OPEN_REGISTRATION")]
+    open_registration: bool,
 
     /// The TURN servers of calls, as turn:turn.haechi.example?transport=udp; the secret they share with us stands in
     /// HAECHI_TURN_SECRET [default: none]
@@ -171,6 +177,7 @@ impl Settings {
             master_key_file: self.master_key_file.or(other.master_key_file),
             code_gateway: self.code_gateway.or(other.code_gateway),
             country: self.country.or(other.country),
+            open_registration: self.open_registration || other.open_registration,
             turn_uri: if self.turn_uri.is_empty() {
                 other.turn_uri
             } else {
@@ -258,6 +265,18 @@ impl Settings {
 
     pub(crate) fn country(&self) -> Option<&str> {
         self.country.as_deref()
+    }
+
+    /// Who may sign up with a username, given the token that the environment says.
+    pub(crate) fn registration(&self, token: Option<String>) -> Result<Registration> {
+        match token.filter(|token| !token.is_empty()) {
+            Some(_) if self.open_registration => {
+                bail!("open-registration lets everybody sign up: take it back, or HAECHI_REGISTRATION_TOKEN")
+            }
+            Some(token) => Ok(Registration::Token(token)),
+            None if self.open_registration => Ok(Registration::Open),
+            None => Ok(Registration::Closed),
+        }
     }
 
     /// Where calls find a TURN server.
@@ -421,5 +440,26 @@ mod tests {
             ..open
         };
         assert_eq!(said.code_gateway().unwrap(), CodeGatewaySetting::Development);
+    }
+
+    #[test]
+    fn people_sign_up_with_a_username_only_where_it_is_offered_and_in_one_way() {
+        let token = || Some("a token".to_owned());
+        let open = Settings {
+            open_registration: true,
+            ..Settings::default()
+        };
+        let closed = Settings::default();
+        assert_eq!(closed.registration(None).unwrap(), Registration::Closed);
+        assert_eq!(
+            closed.registration(Some(String::new())).unwrap(),
+            Registration::Closed
+        );
+        assert_eq!(
+            closed.registration(token()).unwrap(),
+            Registration::Token("a token".to_owned())
+        );
+        assert_eq!(open.registration(None).unwrap(), Registration::Open);
+        assert!(open.registration(token()).is_err());
     }
 }

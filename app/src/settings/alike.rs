@@ -12,6 +12,7 @@ use super::Settings;
 const SECRETS: &[(&str, &str)] = &[
     ("code-gateway-token", "HAECHI_CODE_GATEWAY_TOKEN"),
     ("turn-secret", "HAECHI_TURN_SECRET"),
+    ("registration-token", "HAECHI_REGISTRATION_TOKEN"),
     ("patroni-authentication", "HAECHI_PATRONI_AUTHENTICATION"),
 ];
 
@@ -34,6 +35,7 @@ impl Settings {
             ("no-url-previews", self.no_url_previews),
             ("behind-proxy", self.behind_proxy),
             ("push-anywhere", self.push_anywhere),
+            ("open-registration", self.open_registration),
             ("no-detector", self.no_detector),
             ("no-presence", self.no_presence),
         ] {

@@ -4,6 +4,7 @@ mod account;
 mod account_data;
 mod aliases;
 mod backups;
+mod credentials;
 mod dehydrated;
 mod delayed;
 mod devices;
@@ -103,6 +104,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         discovery::routes(),
         login::routes(),
         account::routes(),
+        credentials::routes(),
         aliases::routes(),
         directory::routes(),
         profile::routes(),

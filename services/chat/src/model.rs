@@ -74,7 +74,9 @@ pub(crate) use range::Wanted;
 pub(crate) use redaction::redacted_content;
 pub(crate) use relation::{Relation, THREAD};
 pub(crate) use report::{Report, ReportId, Reported, Resolved};
-pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
+pub(crate) use room::{
+    HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of, membership_of,
+};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use space::{Child, Walk};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};

@@ -6,6 +6,7 @@ mod aliases;
 mod announced;
 mod backups;
 mod content;
+mod credentials;
 mod cross_signing;
 mod crypto;
 mod dehydrated;
@@ -21,6 +22,7 @@ mod joining;
 mod kept;
 mod keys;
 mod logins;
+mod manners;
 mod media;
 mod membership;
 mod messages;
@@ -35,12 +37,14 @@ mod push;
 mod push_rules;
 mod pushers;
 mod ranges;
+mod registration;
 mod relations;
 mod reports;
 mod retried;
 mod search;
 mod services;
 mod spaces;
+mod standing;
 mod state;
 mod sync;
 mod threads;
@@ -54,7 +58,7 @@ mod web_push;
 use std::sync::Arc;
 
 use haechi_base::Role;
-use haechi_identity::{Identity, IdentitySettings};
+use haechi_identity::{Identity, IdentitySettings, Registration};
 use haechi_service::Context;
 use haechi_store::Tx;
 use haechi_testkit::{SignedUp, TestApp, TestResponse, TestStore, Wiring, operator};
@@ -83,17 +87,44 @@ async fn start_with(store: TestStore, settings: ChatSettings) -> (TestApp, Chat)
     (app, chat.unwrap())
 }
 
+/// The same where people may sign up with a username.
+async fn start_offering(store: TestStore, registration: Registration) -> (TestApp, Chat) {
+    let mut chat = None;
+    let app = TestApp::start(store, |context| {
+        let settings = IdentitySettings {
+            registration,
+            ..identity_settings()
+        };
+        let identity = Identity::new(context.clone(), settings);
+        wire_identity(context, &mut chat, identity, ChatSettings::default())
+    })
+    .await;
+    (app, chat.unwrap())
+}
+
 fn wire(context: Context, chat: &mut Option<Chat>) -> Wiring {
     wire_with(context, chat, ChatSettings::default())
 }
 
 fn wire_with(context: Context, chat: &mut Option<Chat>, chat_settings: ChatSettings) -> Wiring {
-    let settings = IdentitySettings {
+    let identity = Identity::new(context.clone(), identity_settings());
+    wire_identity(context, chat, identity, chat_settings)
+}
+
+fn identity_settings() -> IdentitySettings {
+    IdentitySettings {
         tries_per_caller_hourly: None,
         codes_per_phone_hourly: u32::MAX,
         ..IdentitySettings::default()
-    };
-    let identity = Identity::new(context.clone(), settings);
+    }
+}
+
+fn wire_identity(
+    context: Context,
+    chat: &mut Option<Chat>,
+    identity: Identity,
+    chat_settings: ChatSettings,
+) -> Wiring {
     let service = Chat::with_settings(context, identity.clone(), chat_settings);
     let service = chat.insert(service).clone();
     Wiring {

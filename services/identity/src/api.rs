@@ -37,6 +37,10 @@ impl From<IdentityError> for Problem {
             IdentityError::MalformedDeviceName => Self::unprocessable("malformed-device-name", detail),
             IdentityError::MalformedDeviceId => Self::unprocessable("malformed-device-id", detail),
             IdentityError::MalformedPassword => Self::unprocessable("malformed-password", detail),
+            IdentityError::MalformedUsername => Self::unprocessable("malformed-username", detail),
+            IdentityError::UsernameTaken => Self::conflict("username-taken", detail),
+            IdentityError::RegistrationClosed => Self::forbidden("registration-closed", detail),
+            IdentityError::WrongRegistrationToken => Self::forbidden("wrong-registration-token", detail),
             IdentityError::DisplayNameNeeded => Self::conflict("display-name-needed", detail),
             IdentityError::WrongCode => Self::unauthorized("wrong-code", detail),
             IdentityError::WrongPassword => Self::forbidden("wrong-password", detail),
@@ -151,8 +155,8 @@ struct Person {
     person_id: PersonId,
     /// The Matrix user id.
     user_id: String,
-    /// The number in E.164.
-    phone: String,
+    /// The number in E.164; none for who signed up with a username.
+    phone: Option<String>,
     /// The name they go by.
     display_name: String,
     /// What they may do.
@@ -166,7 +170,7 @@ impl Person {
         Self {
             person_id: person.id,
             user_id: identity.user_id(person.id),
-            phone: person.phone.as_str().to_owned(),
+            phone: person.dialled().map(|phone| phone.as_str().to_owned()),
             display_name: person.display_name.as_str().to_owned(),
             role: person.role,
             created_at: person.created_at,

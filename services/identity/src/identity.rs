@@ -4,6 +4,7 @@ mod authenticate;
 mod code;
 mod hashing;
 mod password;
+mod registration;
 mod session;
 
 use std::num::NonZeroU32;
@@ -17,7 +18,8 @@ use haechi_store::Tx;
 
 use crate::gateway::{CodeGateway, Development, GatewayKind};
 use crate::model::{
-    CODES_COUNTED_FOR, Country, IdentityError, LATE_REFRESH_MAX, PhoneNumber, SignedInSession,
+    CODES_COUNTED_FOR, Country, IdentityError, LATE_REFRESH_MAX, PhoneNumber, SignedInSession, localpart,
+    person_of_localpart,
 };
 use crate::ops::Opened;
 use crate::secret::Tokens;
@@ -26,6 +28,7 @@ use crate::store;
 
 use hashing::Hashing;
 pub use password::PasswordSubject;
+pub use registration::Registration;
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
@@ -42,18 +45,22 @@ pub struct IdentitySettings {
     pub country: Country,
     /// Codes that one number is sent within an hour.
     pub codes_per_phone_hourly: u32,
-    /// Codes asked for and tried from one network address within an hour; `None` for no limit.
+    /// Codes asked for and tried from one network address within an hour; `None` for no limit. A tenth as many people
+    /// sign up with a username from there.
     pub tries_per_caller_hourly: Option<NonZeroU32>,
+    /// Who may sign up with a username and a password, beside those with a phone number.
+    pub registration: Registration,
 }
 
 impl Default for IdentitySettings {
-    /// The development gateway, South Korea, 5 codes a number and 300 tries an address.
+    /// The development gateway, South Korea, 5 codes a number, 300 tries an address, and phone numbers alone.
     fn default() -> Self {
         Self {
             gateway: Arc::new(Development),
             country: Country::KR,
             codes_per_phone_hourly: 5,
             tries_per_caller_hourly: NonZeroU32::new(300),
+            registration: Registration::Closed,
         }
     }
 }
@@ -69,6 +76,7 @@ struct Inner {
     sessions: SessionCache,
     ending: Ending,
     callers: Option<KeyedLimiter<Caller>>,
+    registrations: Option<KeyedLimiter<Caller>>,
     password_sign_ins: KeyedLimiter<(Caller, PasswordSubject)>,
     password_changes: KeyedLimiter<PersonId>,
     hashing: Hashing,
@@ -88,6 +96,9 @@ impl Identity {
         let callers = settings
             .tries_per_caller_hourly
             .map(|tries| KeyedLimiter::per_period(tries, hour));
+        let registrations = settings
+            .tries_per_caller_hourly
+            .map(|tries| KeyedLimiter::per_period(registration::accounts_of(tries), hour));
         Self(Arc::new(Inner {
             context,
             settings,
@@ -95,6 +106,7 @@ impl Identity {
             sessions,
             ending,
             callers,
+            registrations,
             password_sign_ins: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
             password_changes: KeyedLimiter::per_period(PASSWORD_TRIES_MAX, PASSWORD_TRIES_PERIOD),
             hashing: Hashing::new(),
@@ -119,10 +131,10 @@ impl Identity {
         self.0.settings.gateway.kind()
     }
 
-    /// The Matrix user id of a person: `@HEX:SERVER`.
+    /// The Matrix user id of a person: `@LOCALPART:SERVER`.
     #[must_use]
     pub fn user_id(&self, person: PersonId) -> String {
-        format!("@{}:{}", person.uuid().simple(), self.0.context.server_name)
+        format!("@{}:{}", localpart(person), self.0.context.server_name)
     }
 
     /// The person of a Matrix user id of this server; `None` for other servers and malformed ids. Whether there
@@ -131,18 +143,8 @@ impl Identity {
     pub fn person_of_user_id(&self, user_id: &str) -> Option<PersonId> {
         let (localpart, server) = user_id.strip_prefix('@')?.split_once(':')?;
         (server == self.0.context.server_name)
-            .then(|| self.person_of_localpart(localpart))
+            .then(|| person_of_localpart(localpart))
             .flatten()
-    }
-
-    /// The person of the part of a user id before the colon: 32 lower-case hex digits.
-    #[must_use]
-    pub fn person_of_localpart(&self, localpart: &str) -> Option<PersonId> {
-        let is_canonical = localpart.len() == 32
-            && localpart
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        is_canonical.then(|| localpart.parse().ok()).flatten()
     }
 
     /// Reads a number as people write it, by the country that the operator chose.

@@ -14,10 +14,10 @@ mod store;
 mod tests;
 
 pub use gateway::{CodeGateway, Development, GatewayError, GatewayKind, Webhook};
-pub use identity::{Identity, IdentitySettings, PasswordSubject};
+pub use identity::{Identity, IdentitySettings, PasswordSubject, Registration};
 pub use model::{
     Country, DeviceId, DeviceName, DeviceRequest, DisplayName, IdentityError, LoginToken, Password, Person,
-    PhoneNumber, Session, SignedInSession,
+    PhoneNumber, Session, SignedInSession, Username, localpart, person_of_localpart,
 };
 
 use haechi_service::{JobHandler, OpenApiRouter, Service};

@@ -6,6 +6,7 @@ mod error;
 mod password;
 mod person;
 mod session;
+mod username;
 
 pub use code::{
     CODE_LIFE, CODE_TRIES_MAX, CODES_COUNTED_FOR, Code, CodeId, CodeVerdict, IssuedCode, judge_code,
@@ -19,3 +20,4 @@ pub use session::{
     ACCESS_TOKEN_LIFE, GivenToken, LATE_REFRESH_MAX, LOGIN_TOKEN_LIFE, LoginToken, RefreshStep, SESSION_LIFE,
     SESSIONS_PER_PERSON_MAX, Session, SignedInSession, refresh_step,
 };
+pub use username::{USERNAME_CHARACTERS_MAX, Username, localpart, person_of_localpart};

@@ -1,6 +1,8 @@
 //! The verbs of identity inside a transaction: what other services call, and what [`Identity`](crate::Identity)'s
 //! own verbs are made of.
 
+mod newcomer;
+
 use haechi_base::{Actor, PersonId, Role, SessionId, Time};
 use haechi_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use crate::model::{
     Person, PhoneNumber, RefreshStep, SESSION_LIFE, Session, judge_code, refresh_step, refuse_flood,
 };
 use crate::store;
+
+pub(crate) use newcomer::{Newcomer, add_newcomer, end_account};
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
@@ -439,5 +443,8 @@ pub(crate) async fn sign_in_with_login_token(
     let person = store::find_person(tx, person)
         .await?
         .ok_or(IdentityError::NoSuchPerson)?;
+    if person.is_ended() {
+        return Ok(None);
+    }
     Ok(Some(open_session(tx, person, session_id, device, now).await?))
 }

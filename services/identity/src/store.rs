@@ -23,6 +23,8 @@ const SET_DISPLAY_NAME: &str = "
 const SET_ROLE: &str = "
     UPDATE identity_person SET role = $2 WHERE id = $1
     RETURNING id, phone, display_name, role, created_at";
+const END_ACCOUNT: &str = "
+    UPDATE identity_person SET phone = $2, display_name = $3, password_hash = NULL WHERE id = $1";
 const PASSWORD_HASH: &str = "SELECT password_hash FROM identity_person WHERE id = $1";
 const SET_PASSWORD_HASH: &str = "UPDATE identity_person SET password_hash = $2 WHERE id = $1";
 
@@ -69,6 +71,7 @@ const END_OLDEST_SESSIONS: &str = "
     DELETE FROM identity_session WHERE id IN (
         SELECT id FROM identity_session WHERE person = $1 ORDER BY id DESC LIMIT $2 OFFSET $3) RETURNING id";
 const END_SESSION: &str = "DELETE FROM identity_session WHERE id = $1 AND person = $2 RETURNING id";
+const END_OTHER_SESSIONS: &str = "DELETE FROM identity_session WHERE person = $1 AND id <> $2 RETURNING id";
 const END_SESSIONS: &str = "DELETE FROM identity_session WHERE person = $1 RETURNING id";
 const NEXT_GENERATION: &str = "
     UPDATE identity_session
@@ -185,6 +188,16 @@ pub(crate) async fn password_hash(
 
 pub(crate) async fn set_password_hash(tx: &mut Tx<'_>, id: PersonId, hash: &str) -> Result<(), StoreError> {
     tx.execute(SET_PASSWORD_HASH, &[&id, &hash]).await.map(drop)
+}
+
+/// Takes a person's number, name and password away.
+pub(crate) async fn end_account(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    phone: &PhoneNumber,
+    name: &DisplayName,
+) -> Result<(), StoreError> {
+    tx.execute(END_ACCOUNT, &[&id, phone, name]).await.map(drop)
 }
 
 /// When codes were sent to the phone, after `since`.
@@ -320,6 +333,15 @@ pub(crate) async fn end_session(
 
 pub(crate) async fn end_sessions(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<SessionId>, StoreError> {
     session_ids(&tx.query(END_SESSIONS, &[&person]).await?)
+}
+
+/// Ends all sessions of a person but one.
+pub(crate) async fn end_other_sessions(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    kept: SessionId,
+) -> Result<Vec<SessionId>, StoreError> {
+    session_ids(&tx.query(END_OTHER_SESSIONS, &[&person, &kept]).await?)
 }
 
 /// Keeps the session's next generation, and when the refresh token of `replaced` stopped being the newest.

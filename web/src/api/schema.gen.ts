@@ -1059,8 +1059,8 @@ export interface components {
             person_id: components["schemas"]["Id"];
             /** @description The Matrix user id. */
             user_id: string;
-            /** @description The number in E.164. */
-            phone: string;
+            /** @description The number in E.164; none for who signed up with a username. */
+            phone?: string | null;
             /** @description The name they go by. */
             display_name: string;
             /** @description What they may do. */

@@ -46,7 +46,7 @@ async fn capabilities(_: Who) -> Json<Value> {
     Json(json!({
         "capabilities": {
             "m.room_versions": { "default": RoomVersion::default().as_str(), "available": versions },
-            "m.change_password": { "enabled": false },
+            "m.change_password": { "enabled": true },
             "m.set_displayname": { "enabled": true },
             "m.set_avatar_url": { "enabled": true },
             "m.profile_fields": { "enabled": true },

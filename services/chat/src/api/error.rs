@@ -22,6 +22,8 @@ pub(super) struct MatrixError {
     retry_after: Option<Duration>,
     /// The version of the backup that is in use (`M_WRONG_ROOM_KEYS_VERSION`).
     current_version: Option<String>,
+    /// Whether who signs in again goes on with the same device and its keys (`M_UNKNOWN_TOKEN`).
+    is_soft_logout: bool,
 }
 
 impl MatrixError {
@@ -32,6 +34,15 @@ impl MatrixError {
             message: message.into(),
             retry_after: None,
             current_version: None,
+            is_soft_logout: false,
+        }
+    }
+
+    /// A token that was good and whose time is over.
+    pub(super) fn expired_token(message: impl Into<String>) -> Self {
+        Self {
+            is_soft_logout: true,
+            ..Self::new(StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN", message)
         }
     }
 
@@ -64,7 +75,7 @@ impl IntoResponse for MatrixError {
     fn into_response(self) -> Response {
         let mut body = json!({ "errcode": self.code, "error": self.message });
         if self.code == "M_UNKNOWN_TOKEN" {
-            body["soft_logout"] = false.into();
+            body["soft_logout"] = self.is_soft_logout.into();
         }
         if let Some(version) = self.current_version {
             body["current_version"] = version.into();
@@ -149,6 +160,15 @@ impl From<IdentityError> for MatrixError {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::WrongPassword | IdentityError::WrongCode => Self::forbidden(error.to_string()),
+            IdentityError::MalformedPassword => {
+                Self::new(StatusCode::BAD_REQUEST, "M_WEAK_PASSWORD", error.to_string())
+            }
+            IdentityError::MalformedUsername => {
+                Self::new(StatusCode::BAD_REQUEST, "M_INVALID_USERNAME", error.to_string())
+            }
+            IdentityError::UsernameTaken => {
+                Self::new(StatusCode::BAD_REQUEST, "M_USER_IN_USE", error.to_string())
+            }
             other => Problem::from(other).into(),
         }
     }
@@ -180,6 +200,7 @@ impl From<&Problem> for MatrixError {
             message: problem.detail().to_owned(),
             retry_after: problem.retry_after(),
             current_version: None,
+            is_soft_logout: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::{Json, Router};
 use haechi_base::Time;
 use haechi_http::Caller;
-use haechi_identity::{DeviceRequest, Password, PasswordSubject, SignedInSession};
+use haechi_identity::{DeviceRequest, Password, PasswordSubject, SignedInSession, person_of_localpart};
 use http::StatusCode;
 use ruma::api::client::session::{
     get_login_token, get_login_types, login, logout, logout_all, refresh_token,
@@ -51,10 +51,16 @@ async fn log_in(
     )?;
     let session = match request.login_info {
         login::v3::LoginInfo::Password(password) => {
-            let subject = password
-                .identifier
-                .and_then(|identifier| subject(&chat, &identifier))
-                .ok_or_else(wrong_password)?;
+            let subject = match &password.identifier {
+                Some(identifier) => subject(&chat, identifier),
+                // As clients did before they sent an identifier.
+                #[expect(deprecated, reason = "stock clients still send it")]
+                None => password
+                    .user
+                    .as_deref()
+                    .and_then(|user| subject_named(&chat, user)),
+            };
+            let subject = subject.ok_or_else(wrong_password)?;
             // A password that nobody could have is as wrong as any other.
             let secret = Password::from_str(&password.password).map_err(|_| wrong_password())?;
             chat.identity()
@@ -87,19 +93,7 @@ fn wrong_password() -> MatrixError {
 /// Whom an identifier means: a user id, its local part, or a phone number.
 pub(super) fn subject(chat: &Chat, identifier: &UserIdentifier) -> Option<PasswordSubject> {
     match identifier {
-        UserIdentifier::Matrix(matrix) if matrix.user.starts_with('@') => chat
-            .identity()
-            .person_of_user_id(&matrix.user)
-            .map(PasswordSubject::Person),
-        UserIdentifier::Matrix(matrix) => match chat.identity().person_of_localpart(&matrix.user) {
-            Some(person) => Some(PasswordSubject::Person(person)),
-            // People know their number, not their user id.
-            None => chat
-                .identity()
-                .parse_phone(&matrix.user)
-                .ok()
-                .map(PasswordSubject::Phone),
-        },
+        UserIdentifier::Matrix(matrix) => subject_named(chat, &matrix.user),
         UserIdentifier::PhoneNumber(phone) => chat
             .identity()
             .parse_phone(&phone.phone)
@@ -116,7 +110,21 @@ pub(super) fn subject(chat: &Chat, identifier: &UserIdentifier) -> Option<Passwo
     }
 }
 
-fn told(chat: &Chat, session: &SignedInSession) -> Value {
+/// Whom a name means: a user id, its local part, or a phone number. Nobody's local part has capitals.
+fn subject_named(chat: &Chat, name: &str) -> Option<PasswordSubject> {
+    let small = name.to_ascii_lowercase();
+    let person = match small.starts_with('@') {
+        true => return chat.person(&small).ok().map(PasswordSubject::Person),
+        false => person_of_localpart(&small),
+    };
+    match person {
+        Some(person) => Some(PasswordSubject::Person(person)),
+        // People know their number, not their user id.
+        None => chat.identity().parse_phone(name).ok().map(PasswordSubject::Phone),
+    }
+}
+
+pub(super) fn told(chat: &Chat, session: &SignedInSession) -> Value {
     let mut told = json!({
         "user_id": chat.user_id(session.person.id),
         "access_token": session.access_token,

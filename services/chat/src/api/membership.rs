@@ -199,14 +199,12 @@ async fn joined(
         let content: Map<String, Value> = serde_json::from_str(&event.content).unwrap_or_default();
         let word = content.get("membership").and_then(Value::as_str);
         if let (Some("join"), Some(user)) = (word, event.state_key) {
-            let mut told = Map::new();
-            if let Some(name) = content.get("displayname") {
-                told.insert("display_name".to_owned(), name.clone());
-            }
-            if let Some(avatar_url) = content.get("avatar_url") {
-                told.insert("avatar_url".to_owned(), avatar_url.clone());
-            }
-            members.insert(user, told.into());
+            // Clients look for both, whether they say something or not.
+            let told = json!({
+                "display_name": content.get("displayname"),
+                "avatar_url": content.get("avatar_url"),
+            });
+            members.insert(user, told);
         }
     }
     Ok(Json(json!({ "joined": members })))

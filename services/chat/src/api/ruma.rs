@@ -85,9 +85,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Perhaps {
 
 fn refuse(error: &AuthenticationError) -> MatrixError {
     match error {
-        AuthenticationError::Unknown | AuthenticationError::Expired => {
+        AuthenticationError::Unknown => {
             MatrixError::new(StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN", error.to_string())
         }
+        AuthenticationError::Expired => MatrixError::expired_token(error.to_string()),
         AuthenticationError::Store(error) => Problem::from(error.clone()).into(),
     }
 }

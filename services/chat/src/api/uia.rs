@@ -28,10 +28,21 @@ pub(super) struct Auth {
     kind: Option<String>,
     identifier: Option<UserIdentifier>,
     password: Option<String>,
+    token: Option<String>,
     session: Option<String>,
 }
 
 impl Auth {
+    /// The stage that the client means to have passed.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// The token that it was handed by the operator.
+    pub(super) fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     /// The session that the client was given with the question.
     pub(super) fn session(&self) -> Option<String> {
         self.session.clone()
@@ -137,20 +148,24 @@ impl From<ChatError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (session, error) = match self {
-            Self::Other(error) => return error.into_response(),
-            Self::Ask { session, error } => (session.unwrap_or_else(random::name), error),
-        };
-        let mut body = json!({
-            "flows": [{ "stages": [PASSWORD] }],
-            "completed": [],
-            "params": {},
-            "session": session,
-        });
-        if let Some(error) = error {
-            body["errcode"] = "M_FORBIDDEN".into();
-            body["error"] = error.into();
+        match self {
+            Self::Other(error) => error.into_response(),
+            Self::Ask { session, error } => question(PASSWORD, session, error),
         }
-        (StatusCode::UNAUTHORIZED, Json(body)).into_response()
     }
+}
+
+/// Asks for the one stage that there is.
+pub(super) fn question(stage: &str, session: Option<String>, error: Option<String>) -> Response {
+    let mut body = json!({
+        "flows": [{ "stages": [stage] }],
+        "completed": [],
+        "params": {},
+        "session": session.unwrap_or_else(random::name),
+    });
+    if let Some(error) = error {
+        body["errcode"] = "M_FORBIDDEN".into();
+        body["error"] = error.into();
+    }
+    (StatusCode::UNAUTHORIZED, Json(body)).into_response()
 }

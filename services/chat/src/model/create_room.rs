@@ -148,11 +148,9 @@ fn named_state(room: &NewRoom) -> Vec<(String, String, Value)> {
         state.push(("m.room.name".to_owned(), String::new(), json!({ "name": name })));
     }
     if let Some(topic) = &room.topic {
-        state.push((
-            "m.room.topic".to_owned(),
-            String::new(),
-            json!({ "topic": topic }),
-        ));
+        // Told in both forms: clients that know the newer one look there first.
+        let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
+        state.push(("m.room.topic".to_owned(), String::new(), content));
     }
     state
 }

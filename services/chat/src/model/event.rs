@@ -4,7 +4,7 @@ use haechi_base::{PersonId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ChatError, Content, ids::user_id, limits::NAME_BYTES_MAX, relation::counts_in_room};
+use super::{ChatError, Content, Membership, ids::user_id, limits::NAME_BYTES_MAX, relation::counts_in_room};
 
 /// An event that wants to be put into a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,8 @@ pub(crate) struct Event {
     /// What is told of the events that relate to this one, as JSON: empty until it was looked up, `None` when there
     /// is nothing to look up.
     pub(crate) related: Option<String>,
+    /// How its reader stood to the room when it was said: none until it was looked up.
+    pub(crate) standing: Option<Membership>,
 }
 
 /// Who reads an event: the answer tells their device which of its own messages this is.
@@ -156,6 +158,9 @@ impl Event {
         let age = reader.now.millis().saturating_sub(self.sent_at.millis());
         text.push_str(",\"unsigned\":{\"age\":");
         text.push_str(&age.max(0).to_string());
+        if let Some(standing) = self.standing {
+            push_text(text, "membership", standing.as_str());
+        }
         if self.sender == reader.person
             && let Some((device, transaction_id)) = self
                 .sent_as

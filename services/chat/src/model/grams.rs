@@ -287,6 +287,7 @@ mod tests {
             previous_content: None,
             sent_as: None,
             related: None,
+            standing: None,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use haechi_base::{PersonId, Time, random, uuid::Uuid};
+use haechi_base::{PersonId, Time, random};
+use haechi_identity::{localpart, person_of_localpart};
 use sha2::{Digest, Sha256};
 
 /// Which counter a position was drawn from.
@@ -24,22 +25,17 @@ pub(crate) fn stream_of(room_id: &str) -> Stream {
     u8::try_from(hash % u64::from(STREAMS)).unwrap_or(0)
 }
 
-/// `@` + the person's id as 32 hex digits + `:` + the server's name.
+/// `@` + the person's localpart (their username, or their id as 32 hex digits) + `:` + the server's name.
 pub(crate) fn user_id(person: PersonId, server_name: &str) -> String {
-    format!("@{}:{server_name}", person.uuid().simple())
+    format!("@{}:{server_name}", localpart(person))
 }
 
 /// The person of a user id of this server, or `None` for a foreign or malformed one.
 pub(crate) fn person_of(user_id: &str, server_name: &str) -> Option<PersonId> {
     let (local, server) = user_id.strip_prefix('@')?.split_once(':')?;
-    let plain = local.len() == 32
-        && local
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if server != server_name || !plain {
-        return None;
-    }
-    Uuid::try_parse(local).ok().map(PersonId::from_uuid)
+    (server == server_name)
+        .then(|| person_of_localpart(local))
+        .flatten()
 }
 
 /// A room id nobody has used.

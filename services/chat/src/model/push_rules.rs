@@ -5,7 +5,8 @@ use ruma::events::AnySyncTimelineEvent;
 use ruma::power_levels::NotificationPowerLevels;
 use ruma::push::{
     Action, AnyPushRuleRef, ConditionalPushRule, FlattenedJson, InsertPushRuleError, NewPushRule,
-    PushCondition, PushConditionPowerLevelsCtx, PushConditionRoomCtx, RemovePushRuleError, RuleKind, Ruleset,
+    NewSimplePushRule, PushCondition, PushConditionPowerLevelsCtx, PushConditionRoomCtx, RemovePushRuleError,
+    RuleKind, Ruleset,
 };
 use ruma::room_version_rules::{AuthorizationRules, RoomPowerLevelsRules};
 use ruma::serde::Raw;
@@ -140,6 +141,25 @@ impl PushRules {
             )));
         }
         Ok(())
+    }
+
+    /// Has the rule for a room hold for another one too, which has none yet; returns whether there is one.
+    pub(crate) fn carry_over(&mut self, from_room: &str, to_room: &str) -> bool {
+        let Ok(to_room) = OwnedRoomId::try_from(to_room) else {
+            return false;
+        };
+        let of_room = |room: &str| self.rules.room.iter().find(|rule| rule.rule_id == room);
+        let Some(known) = of_room(from_room).filter(|_| of_room(to_room.as_str()).is_none()) else {
+            return false;
+        };
+        let (actions, enabled) = (known.actions.clone(), known.enabled);
+        let rule = NewPushRule::Room(NewSimplePushRule::new(to_room.clone(), actions));
+        if self.rules.insert(rule, None, None).is_err() {
+            return false;
+        }
+        self.rules
+            .set_enabled(RuleKind::Room, to_room.as_str(), enabled)
+            .is_ok()
     }
 
     /// Takes a rule of the person's own away.

@@ -21,7 +21,7 @@ struct Thread {
 }
 
 impl Chat {
-    /// Looks up what relates to these events, as far as the person may see it.
+    /// Looks up what relates to these events, as far as the person may see it, and how they stood to the room then.
     pub(super) async fn bundle(
         &self,
         tx: &mut Tx<'_>,
@@ -29,6 +29,7 @@ impl Chat {
         view: &View,
         events: &mut [Event],
     ) -> Result<(), ChatError> {
+        view.note_standing(tx, events).await?;
         let mut events: Vec<&mut Event> = events.iter_mut().filter(|event| takes_relations(event)).collect();
         if events.is_empty() {
             return Ok(());

@@ -90,6 +90,7 @@ impl Chat {
         invited.retain(|(person, _)| *person != actor.person);
         invited.dedup_by_key(|(person, _)| *person);
         let is_listed = wish.is_listed;
+        let is_successor = wish.creation_content.contains_key("predecessor");
         let room = NewRoom {
             version: wish.version,
             creator: actor.person,
@@ -105,7 +106,11 @@ impl Chat {
             invited,
             invited_join: false,
         };
-        self.found_room(&room, is_listed).await
+        let room_id = self.found_room(&room, is_listed).await?;
+        if is_successor {
+            self.carry_settings_over(actor.person, &room_id).await;
+        }
+        Ok(room_id)
     }
 
     /// Makes a room with its alias and its place in the directory; returns its id.

@@ -54,7 +54,10 @@ impl Chat {
             let found = haechi_identity::ops::find_person(tx, person).await;
             let found = found.map_err(of_identity)?;
             let found = found.ok_or_else(|| ChatError::not_found("you are not on this server"))?;
-            Ok(store::findable::put(tx, person, &hash_of(&pepper, &found.phone)).await?)
+            let phone = found
+                .dialled()
+                .ok_or_else(|| ChatError::forbidden("you have no phone number here"))?;
+            Ok(store::findable::put(tx, person, &hash_of(&pepper, phone)).await?)
         })
         .await
     }

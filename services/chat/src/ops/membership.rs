@@ -110,15 +110,18 @@ impl Chat {
         let content = Content::check(Content::of(&membership(change.word(), &content, false)).as_str())?;
         let state_key = self.user_id(person);
         let draft = Draft::state(new_event_id(), actor.person, "m.room.member", &state_key, content);
-        self.put_events(actor.person, room_id, vec![draft])
-            .await
-            .map(drop)
+        self.put_events(actor.person, room_id.clone(), vec![draft])
+            .await?;
+        if change == MembershipChange::Join && before != Membership::Join {
+            self.carry_settings_over(actor.person, &room_id).await;
+        }
+        Ok(())
     }
 
-    /// Takes a room the actor has left off their lists.
+    /// Takes a room the actor has left off their lists; they read nothing of it any more.
     ///
     /// # Errors
-    /// [`ChatError::InvalidParameter`] while they are in it, and [`ChatError::Store`].
+    /// [`ChatError::Unknown`] while they are in it, and [`ChatError::Store`].
     pub(crate) async fn forget_room(&self, actor: &Actor, room_id: String) -> Result<(), ChatError> {
         let person = actor.person;
         let is_forgotten = self
@@ -127,7 +130,7 @@ impl Chat {
         if is_forgotten {
             return Ok(());
         }
-        Err(ChatError::Forbidden(
+        Err(ChatError::Unknown(
             "leave the room before you forget it".to_owned(),
         ))
     }

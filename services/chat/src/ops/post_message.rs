@@ -61,6 +61,7 @@ impl Chat {
             previous_content: None,
             sent_as: None,
             related: None,
+            standing: None,
         };
         let stream = stream_of(room_id);
         store::events::insert_unplaced(tx, &event, stream).await?;

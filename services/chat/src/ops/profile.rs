@@ -158,7 +158,8 @@ impl Chat {
         Ok(())
     }
 
-    /// People whose name holds `term`, among those the actor shares a room with.
+    /// People whose name or user id holds `term`, among those the actor shares a room with; and whoever has it as
+    /// their user id.
     ///
     /// # Errors
     /// [`ChatError::Store`].
@@ -168,19 +169,23 @@ impl Chat {
         term: &str,
         limit: usize,
     ) -> Result<Vec<Profile>, ChatError> {
-        let (person, term) = (actor.person, term.to_lowercase());
+        let (person, term) = (actor.person, term.trim().to_lowercase());
+        let named = self.person(&term).ok();
         let met = self
             .read(async move |tx: &mut Tx<'_>| {
                 let mut people = store::memberships::people_met(tx, person, DIRECTORY_LOOKED_AT_MAX).await?;
                 let nobody = PersonId::from_uuid(haechi_base::uuid::Uuid::nil());
                 people.extend(store::friends::of_person(tx, person, nobody, DIRECTORY_LOOKED_AT_MAX).await?);
+                people.extend(named);
                 people.sort_unstable();
                 people.dedup();
                 find_profiles(tx, &people).await
             })
             .await?;
         let matching = met.into_iter().filter(|profile| {
-            profile.person != person && profile.display_name.to_lowercase().contains(&term)
+            let is_named = profile.display_name.to_lowercase().contains(&term);
+            let is_meant = || self.user_id(profile.person).contains(&term);
+            profile.person != person && (is_named || is_meant())
         });
         Ok(matching.take(limit).collect())
     }

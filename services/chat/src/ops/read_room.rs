@@ -5,18 +5,23 @@ use haechi_store::Tx;
 
 use crate::model::limits::MEMBERS_STEPS_MAX;
 use crate::model::{
-    ChatError, Event, HistoryVisibility, IGNORED_USER_LIST, Ignored, Member, Membership, Place, Reader,
-    stream_of,
+    ChatError, Content, Event, HistoryVisibility, IGNORED_USER_LIST, Ignored, Member, Membership, Place,
+    Reader, membership_of, stream_of,
 };
 use crate::store;
 use crate::store::memberships::FoundMember;
 
 use super::Chat;
 
+/// Changes of a membership that are followed back, to tell how somebody stood to a room.
+const STANDINGS_MAX: usize = 50;
+
 /// How far into a room somebody may look.
 #[derive(Debug, Clone)]
 pub(super) struct View {
     member: Member,
+    /// The event that made them what they are to the room; none for who never was in it.
+    membership_id: Option<String>,
     /// Whose messages are kept from them, by their own wish.
     ignored: Ignored,
     /// The last position they may read: where they left, or no end.
@@ -49,6 +54,7 @@ impl View {
         };
         Ok(Self {
             member: found.member,
+            membership_id: Some(found.event_id.clone()),
             ignored: Ignored::default(),
             until,
             stayed_until: until,
@@ -59,6 +65,7 @@ impl View {
     fn of_world(stay: Option<&Self>) -> Self {
         Self {
             member: stay.map_or(STRANGER, |stay| stay.member),
+            membership_id: stay.and_then(|stay| stay.membership_id.clone()),
             ignored: Ignored::default(),
             until: i64::MAX,
             stayed_until: stay.map_or(0, |stay| stay.until),
@@ -69,6 +76,54 @@ impl View {
     pub(super) fn ignoring(mut self, ignored: &Ignored) -> Self {
         self.ignored = ignored.clone();
         self
+    }
+
+    /// Notes on each event how the reader stood to the room when it was said (client-server API, `UnsignedData`).
+    pub(super) async fn note_standing(&self, tx: &mut Tx<'_>, events: &mut [Event]) -> Result<(), ChatError> {
+        let joined_from = match self.member.membership {
+            Membership::Join => self.member.joined_from,
+            _ => None,
+        };
+        let mut earlier = Vec::new();
+        for event in events {
+            match joined_from {
+                Some(joined_from) if event.position >= joined_from => event.standing = Some(Membership::Join),
+                _ => earlier.push(event),
+            }
+        }
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        let oldest = earlier.iter().map(|event| event.position).min().unwrap_or(0);
+        let (changes, is_whole) = self.changes_until(tx, oldest).await?;
+        for event in earlier {
+            let then = changes.iter().find(|(position, _)| *position <= event.position);
+            let before = is_whole.then_some(Membership::Leave);
+            event.standing = then.map(|(_, membership)| *membership).or(before);
+        }
+        Ok(())
+    }
+
+    /// The changes of the reader's membership, the last one first, back to the one in force at a position; and whether
+    /// they are all there are.
+    async fn changes_until(
+        &self,
+        tx: &mut Tx<'_>,
+        oldest: i64,
+    ) -> Result<(Vec<(i64, Membership)>, bool), ChatError> {
+        let (mut changes, mut next) = (Vec::new(), self.membership_id.clone());
+        while let Some(event_id) = next {
+            if changes.len() == STANDINGS_MAX {
+                return Ok((changes, false));
+            }
+            let Some(event) = store::events::find(tx, &[&event_id]).await?.pop() else {
+                return Ok((changes, false));
+            };
+            let content = Content::of_stored(event.content);
+            changes.push((event.position, membership_of(&content)?));
+            next = event.replaces.filter(|_| event.position > oldest);
+        }
+        Ok((changes, true))
     }
 
     /// Whether the event may be read: by the visibility the room had when it was said.
@@ -86,7 +141,29 @@ impl View {
 }
 
 /// Takes state back to a position: what was set later is followed to what it replaced.
+///
+/// # Errors
+/// [`ChatError::InvalidParameter`] when something was set so often since that it is too far to go.
 async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec<Event>, ChatError> {
+    let (found, is_whole) = walk_back(tx, state, until).await?;
+    if is_whole {
+        return Ok(found);
+    }
+    Err(ChatError::invalid(
+        "too much has changed since that moment; ask for a later one",
+    ))
+}
+
+/// The same, without what was set too often since.
+pub(super) async fn state_at(
+    tx: &mut Tx<'_>,
+    state: Vec<Event>,
+    until: i64,
+) -> Result<Vec<Event>, ChatError> {
+    walk_back(tx, state, until).await.map(|(found, _)| found)
+}
+
+async fn walk_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<(Vec<Event>, bool), ChatError> {
     let (mut found, mut later): (Vec<Event>, Vec<Event>) =
         state.into_iter().partition(|event| event.position <= until);
     for _ in 0..MEMBERS_STEPS_MAX {
@@ -95,7 +172,7 @@ async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec
             .filter_map(|event| event.replaces.as_deref())
             .collect();
         if before.is_empty() {
-            return Ok(found);
+            return Ok((found, true));
         }
         let (earlier, still_later): (Vec<Event>, Vec<Event>) = store::events::find(tx, &before)
             .await?
@@ -104,9 +181,7 @@ async fn step_back(tx: &mut Tx<'_>, state: Vec<Event>, until: i64) -> Result<Vec
         found.extend(earlier);
         later = still_later;
     }
-    Err(ChatError::invalid(
-        "too much has changed since that moment; ask for a later one",
-    ))
+    Ok((found, false))
 }
 
 /// The view of a person, from the store. Who is not in a room reads it all the same when everybody may.
@@ -170,14 +245,15 @@ impl Chat {
         .await
     }
 
-    /// The room's state; for who has left it, as it is now but for what was set since.
+    /// The room's state; for who has left it, as it was then.
     ///
     /// # Errors
     /// [`ChatError::Forbidden`] and [`ChatError::Store`].
     pub(crate) async fn state(&self, person: PersonId, room_id: String) -> Result<Vec<Event>, ChatError> {
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await?;
-            Ok(store::state::of_room(tx, &room_id, 0, view.until, true).await?)
+            let state = store::state::of_room(tx, &room_id, 0, i64::MAX, true).await?;
+            state_at(tx, state, view.until).await
         })
         .await
     }
@@ -196,8 +272,8 @@ impl Chat {
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await?;
             let event = store::state::current_one(tx, &room_id, &kind, &state_key).await?;
-            event
-                .filter(|event| event.position <= view.until)
+            let mut then = state_at(tx, event.into_iter().collect(), view.until).await?;
+            then.pop()
                 .ok_or_else(|| ChatError::not_found("this part of the state was never set"))
         })
         .await
@@ -217,13 +293,10 @@ impl Chat {
         let at = at.map(|at| Place::read(at, stream_of(&room_id))).transpose()?;
         self.read(async move |tx: &mut Tx<'_>| {
             let view = view(tx, person, &room_id).await?;
-            let mut events = store::state::of_type(tx, &room_id, "m.room.member").await?;
+            let events = store::state::of_type(tx, &room_id, "m.room.member").await?;
             match at {
                 Some(at) => step_back(tx, events, at.0.min(view.until)).await,
-                None => {
-                    events.retain(|event| event.position <= view.until);
-                    Ok(events)
-                }
+                None => state_at(tx, events, view.until).await,
             }
         })
         .await

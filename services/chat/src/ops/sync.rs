@@ -1,6 +1,8 @@
 //! What is new to a person (client-server API, "Syncing"): a snapshot, and when there is nothing, a wait.
 
 mod answer;
+mod left;
+mod receipts;
 mod room;
 
 use std::sync::OnceLock;

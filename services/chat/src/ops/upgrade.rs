@@ -74,6 +74,7 @@ impl Chat {
         };
         self.submit(person, room_id.clone(), Wish::Found(Box::new(founding)))
             .await?;
+        self.carry_settings_over(person, &room_id).await;
         Ok(room_id)
     }
 

@@ -223,5 +223,6 @@ pub(super) fn read(row: &Row) -> Result<Event, StoreError> {
         previous_content: row.get("previous_content")?,
         sent_as: row.get("sent_as")?,
         related: row.get::<bool>("is_related")?.then(String::new),
+        standing: None,
     })
 }

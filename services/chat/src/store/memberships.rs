@@ -37,7 +37,7 @@ const CHANGED: &str = "
         WHEN 0 THEN CAST($2 AS BIGINT) WHEN 1 THEN CAST($3 AS BIGINT) WHEN 2 THEN CAST($4 AS BIGINT)
         ELSE CAST($5 AS BIGINT) END";
 const FORGET: &str = "
-    UPDATE chat_membership SET forgotten = TRUE
+    UPDATE chat_membership SET forgotten = TRUE, joined_from = NULL, invited_from = NULL, left_at = NULL
     WHERE member = $1 AND membership IN ('leave', 'ban')";
 const SHARED: &str = "
     SELECT DISTINCT theirs.person AS person FROM chat_membership own
@@ -195,7 +195,7 @@ fn rooms_positions(since: &SyncToken) -> [i64; 4] {
     [0, 1, 2, 3].map(|stream: Stream| since.position(stream))
 }
 
-/// Takes a room that was left off the person's lists; returns whether it was one.
+/// Takes a room that was left off the person's lists, with what they could read of it; returns whether it was one.
 pub(crate) async fn forget(tx: &mut Tx<'_>, person: PersonId, room_id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(FORGET, &[&member_key(person, room_id)]).await? > 0)
 }

@@ -119,6 +119,7 @@ proptest! {
             previous_content: Some(json!({ "body": body }).to_string()),
             sent_as: Some("D \"quoted\"".to_owned()),
             related: None,
+            standing: None,
         };
         let reader = Reader { person: event.sender, device: "D", server_name: "s", now: Time::from_micros(9_000) };
         let read: Value = serde_json::from_str(event.for_client(reader, true).get()).unwrap();

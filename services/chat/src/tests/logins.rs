@@ -115,6 +115,12 @@ async fn a_token_signs_in_another_device_and_ends(store: TestStore) {
     let ended = app.get(&client("account/whoami")).bearer(token).send().await;
     assert_matrix_error(&ended, 401, "M_UNKNOWN_TOKEN");
     assert_eq!(ended.json()["soft_logout"], false);
+    // Whose token is over signs in again on the same device, with its keys.
+    app.advance(std::time::Duration::from_secs(2 * 60 * 60));
+    let over = get(&app, &minji, "account/whoami").await;
+    assert_matrix_error(&over, 401, "M_UNKNOWN_TOKEN");
+    assert_eq!(over.json()["soft_logout"], true);
+    let minji = app.sign_in(&minji.phone, None).await;
     post(&app, &minji, "logout/all", json!({})).await.expect(200);
     assert_matrix_error(&get(&app, &minji, "account/whoami").await, 401, "M_UNKNOWN_TOKEN");
 }

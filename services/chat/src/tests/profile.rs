@@ -103,6 +103,16 @@ async fn profiles_are_shown_and_found(store: TestStore) {
     .await
     .json();
     assert_eq!(found["results"], json!([]), "strangers are not listed");
+    // Who knows a user id has found its person, as by their profile.
+    let whole = json!({ "search_term": minji.user_id.to_uppercase() });
+    let found = post(&app, &stranger, "user_directory/search", whole).await.json();
+    assert_eq!(found["results"][0]["user_id"], minji.user_id.as_str());
+    let part = json!({ "search_term": minji.user_id[1..33] });
+    let of = async |who| {
+        let found = post(&app, who, "user_directory/search", part.clone()).await;
+        found.expect(200).json()["results"].as_array().unwrap().len()
+    };
+    assert_eq!((of(&joon).await, of(&stranger).await), (1, 0));
 }
 
 async fn a_profile_is_changed_by_its_owner_only(store: TestStore) {

@@ -122,7 +122,7 @@ impl Identity {
         self.0.hashing.run(verify).await
     }
 
-    async fn hash(&self, password: Password) -> Result<String> {
+    pub(super) async fn hash(&self, password: Password) -> Result<String> {
         let hash = move || secret::hash_password(&password);
         self.0.hashing.run(hash).await?
     }

@@ -24,6 +24,20 @@ pub enum IdentityError {
     /// The password is too short or too long.
     #[error("a password has 8 to 256 characters")]
     MalformedPassword,
+    /// The username has letters it cannot have, or is too long.
+    #[error(
+        "a username has 1 to 22 of a-z, 0-9 and . _ = - / +, one of them a letter, and none of _ in front"
+    )]
+    MalformedUsername,
+    /// Somebody has the username, or had it.
+    #[error("this username is taken; choose another one")]
+    UsernameTaken,
+    /// The operator lets nobody sign up with a username.
+    #[error("sign up with your phone number, in the app of this server")]
+    RegistrationClosed,
+    /// The token that the operator hands out is another.
+    #[error("the registration token is wrong; ask who runs this server for one")]
+    WrongRegistrationToken,
     /// The person is new: a display name must come with the code, which stays valid.
     #[error("this number is new here: send a display name with the same code")]
     DisplayNameNeeded,

@@ -7,7 +7,7 @@ use haechi_base::{PersonId, Role, Time};
 use haechi_store::{FromValue, StoreError, ToValue, Value};
 use serde::{Deserialize, Serialize};
 
-use super::IdentityError;
+use super::{IdentityError, localpart};
 
 /// Longest display name, in characters.
 pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 64;
@@ -62,6 +62,22 @@ impl PhoneNumber {
     /// ever sent to it.
     pub(crate) fn of_service(service: &str) -> Self {
         Self(format!("service:{service}"))
+    }
+
+    /// What stands in the place of a number for somebody who signed up with a username.
+    pub(crate) fn of_username(person: PersonId) -> Self {
+        Self(format!("username:{}", localpart(person)))
+    }
+
+    /// What stands in the place of a number for somebody whose account was ended. The number is free again.
+    pub(crate) fn of_ended(person: PersonId) -> Self {
+        Self(format!("ended:{}", localpart(person)))
+    }
+
+    /// Whether it is a number that can be dialled, and not what stands in the place of one.
+    #[must_use]
+    pub fn is_dialled(&self) -> bool {
+        self.0.starts_with('+')
     }
 
     /// The number in E.164.
@@ -159,7 +175,7 @@ impl FromValue for DisplayName {
 pub struct Person {
     /// The id, which never changes.
     pub id: PersonId,
-    /// The number they proved to be theirs.
+    /// The number they proved to be theirs, or what stands in its place for who has none.
     pub phone: PhoneNumber,
     /// The name they go by.
     pub display_name: DisplayName,
@@ -167,4 +183,18 @@ pub struct Person {
     pub role: Role,
     /// When they signed up.
     pub created_at: Time,
+}
+
+impl Person {
+    /// Their number, when they have one.
+    #[must_use]
+    pub fn dialled(&self) -> Option<&PhoneNumber> {
+        self.phone.is_dialled().then_some(&self.phone)
+    }
+
+    /// Whether their account was ended: nobody signs in to it again.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.phone == PhoneNumber::of_ended(self.id)
+    }
 }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use crate::model::{
     CODE_LIFE, CODE_TRIES_MAX, Code, CodeId, CodeVerdict, Country, DeviceId, DeviceRequest, DisplayName,
-    IdentityError, Password, PhoneNumber, SESSION_LIFE, Session, judge_code, refuse_flood,
+    IdentityError, Password, PhoneNumber, SESSION_LIFE, Session, USERNAME_CHARACTERS_MAX, Username,
+    judge_code, localpart, person_of_localpart, refuse_flood,
 };
 use crate::secret::{Tokens, hash_password, token_hash, verify_password};
 
@@ -53,6 +54,75 @@ fn what_cannot_be_called_is_no_number() {
         assert_eq!(phone(text), Err(IdentityError::MalformedPhone), "{text:?}");
     }
     assert!("ZZ".parse::<Country>().is_err() && "DE".parse::<Country>().is_ok());
+}
+
+#[test]
+fn a_username_is_its_persons_id() {
+    let longest = "+".repeat(USERNAME_CHARACTERS_MAX - 1) + "a";
+    for text in [
+        "a",
+        "z",
+        "minji",
+        "minji.kim-2_=/+",
+        "0a",
+        &longest,
+        &"a".repeat(22),
+        &("+".repeat(21) + "z"),
+    ] {
+        let name: Username = text.parse().unwrap();
+        assert_eq!(Username::of(name.person()), Some(name.clone()), "{text}");
+        assert_eq!(localpart(name.person()), text);
+        assert_eq!(person_of_localpart(text), Some(name.person()));
+        // Each person has one user id: the other way to write this one means nobody.
+        assert_eq!(
+            person_of_localpart(&name.person().uuid().simple().to_string()),
+            None
+        );
+    }
+    let one = |text: &str| text.parse::<Username>().unwrap().person();
+    assert_ne!(one("a"), one("aa"));
+    assert_eq!("MinJi".parse::<Username>().unwrap().as_str(), "minji");
+    let too_long = "a".repeat(USERNAME_CHARACTERS_MAX + 1);
+    for text in [
+        "",
+        "_minji",
+        "01012345678",
+        "-",
+        "mín",
+        "a b",
+        "a:b",
+        "a@b",
+        &too_long,
+    ] {
+        assert_eq!(
+            text.parse::<Username>(),
+            Err(IdentityError::MalformedUsername),
+            "{text:?}"
+        );
+        assert_eq!(person_of_localpart(text), None);
+    }
+    assert_eq!(person_of_localpart("Minji"), None, "a user id has no capitals");
+    let numbered = PersonId::new(NOW);
+    assert_eq!(Username::of(numbered), None);
+    assert_eq!(person_of_localpart(&localpart(numbered)), Some(numbered));
+}
+
+proptest! {
+    #[test]
+    fn no_id_has_two_names(bits in any::<u128>()) {
+        for bits in [bits, (bits & !(0xf << 76)) | (0xf << 76), (bits & !(0xf << 76)) | (0x8 << 76)] {
+            let person = PersonId::from_uuid(uuid::Uuid::from_u128(bits));
+            let local = localpart(person);
+            prop_assert_eq!(person_of_localpart(&local), Some(person));
+        }
+    }
+
+    #[test]
+    fn every_username_comes_back(text in "[a-z0-9._=/+-]{0,21}[a-z]") {
+        if let Ok(name) = text.parse::<Username>() {
+            prop_assert_eq!(Username::of(name.person()).map(|name| name.to_string()), Some(text));
+        }
+    }
 }
 
 #[test]

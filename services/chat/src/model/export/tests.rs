@@ -29,6 +29,7 @@ fn event(sender: PersonId, kind: &str, content: &Value) -> Event {
         previous_content: None,
         sent_as: None,
         related: None,
+        standing: None,
     }
 }
 

@@ -449,6 +449,7 @@ fn event_of(
         previous_content,
         sent_as: draft.sent_as.clone(),
         related: None,
+        standing: None,
     }
 }
 

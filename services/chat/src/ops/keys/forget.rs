@@ -54,7 +54,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`ChatError::Store`].
-    pub(super) async fn forget_ended(&self, person: PersonId) -> Result<(), ChatError> {
+    pub(in crate::ops) async fn forget_ended(&self, person: PersonId) -> Result<(), ChatError> {
         let now = self.now();
         let has_keys = self
             .read(async move |tx: &mut Tx<'_>| {

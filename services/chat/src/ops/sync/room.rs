@@ -1,12 +1,12 @@
 //! What is new in one room, for a sync.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use haechi_base::Actor;
 use haechi_store::Tx;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 
 use super::super::Chat;
 use super::super::messages::speakers;
@@ -26,12 +26,13 @@ use crate::store::memberships::FoundMember;
 const HEROES_MAX: u32 = 6;
 
 /// State that is shown with an invitation.
-const INVITE_STATE: [&str; 6] = [
+const INVITE_STATE: [&str; 7] = [
     "m.room.create",
     "m.room.join_rules",
     "m.room.name",
     "m.room.avatar",
     "m.room.topic",
+    "m.room.canonical_alias",
     "m.room.encryption",
 ];
 
@@ -53,8 +54,8 @@ pub(super) struct RoomReader<'s> {
 }
 
 /// The events of a timeline with where they begin.
-struct Read {
-    events: Vec<Event>,
+pub(super) struct Read {
+    pub(super) events: Vec<Event>,
     limited: bool,
     /// Position right before the first event.
     start: i64,
@@ -158,9 +159,12 @@ impl RoomReader<'_> {
                 start: found.position - 1,
             },
         };
+        let state = self.state_of_left(tx, found, since, &timeline).await?;
         Ok(LeftRoom {
             timeline: self.written_timeline(&timeline),
-            state: Events::default(),
+            state: Events {
+                events: self.written(&state),
+            },
             account_data: Events::default(),
         })
     }
@@ -322,22 +326,7 @@ impl RoomReader<'_> {
         let mut events = Vec::new();
         if filter.wants_type("m.receipt", room_id) {
             let receipts = store::receipts::of_room(tx, room_id, since, now, self.actor.person).await?;
-            let mut content: BTreeMap<String, BTreeMap<String, Map<String, Value>>> = BTreeMap::new();
-            for receipt in receipts {
-                let mut told = json!({ "ts": receipt.sent_at.millis() });
-                if !receipt.thread.is_empty() {
-                    told["thread_id"] = receipt.thread.into();
-                }
-                let of_kind = content
-                    .entry(receipt.event_id)
-                    .or_default()
-                    .entry(receipt.kind)
-                    .or_default();
-                of_kind.insert(self.chat.user_id(receipt.person), told);
-            }
-            if !content.is_empty() {
-                events.push(json!({ "type": "m.receipt", "content": content }));
-            }
+            events.extend(self.receipt_events(receipts));
         }
         if filter.wants_type("m.typing", room_id)
             && let Some(people) = self
@@ -385,7 +374,7 @@ impl RoomReader<'_> {
 
 /// Takes the current state back to where the timeline begins: what the timeline changes is shown as it was
 /// before.
-async fn state_before(
+pub(super) async fn state_before(
     tx: &mut Tx<'_>,
     state: Vec<Event>,
     timeline: &[Event],
