@@ -161,7 +161,11 @@ impl SlidingRequest {
         let rooms = self.room_subscriptions.len().max(self.unsubscribe_rooms.len());
         refuse_more("room subscriptions", rooms, SLIDING_SUBSCRIPTIONS_MAX)?;
         let connection = self.conn_id.unwrap_or_default();
-        refuse_more("bytes of conn_id", connection.len(), SLIDING_CONNECTION_ID_BYTES_MAX)?;
+        refuse_more(
+            "bytes of conn_id",
+            connection.len(),
+            SLIDING_CONNECTION_ID_BYTES_MAX,
+        )?;
         let transaction_bytes = self.txn_id.as_ref().map_or(0, String::len);
         refuse_more("bytes of txn_id", transaction_bytes, SLIDING_NAME_BYTES_MAX)?;
         let lists = self
@@ -213,8 +217,12 @@ impl RequestedList {
 impl RequestedView {
     fn read(self, user_id: &str) -> Result<RoomView, ChatError> {
         // Who names no number gets the latest event.
-        let limit = u32::try_from(self.timeline_limit.unwrap_or(1).min(i64::from(SLIDING_TIMELINE_MAX)))
-            .map_err(|_| ChatError::invalid("timeline_limit is negative"))?;
+        let limit = u32::try_from(
+            self.timeline_limit
+                .unwrap_or(1)
+                .min(i64::from(SLIDING_TIMELINE_MAX)),
+        )
+        .map_err(|_| ChatError::invalid("timeline_limit is negative"))?;
         Ok(RoomView {
             timeline_limit: limit,
             required: RequiredState::read(self.required_state, user_id)?,
@@ -297,10 +305,7 @@ impl Scope {
     /// Which of these lists it is about: a bit each, in their order.
     pub(crate) fn mask(&self, lists: &[WishedList]) -> u32 {
         let bits = lists.iter().enumerate().filter_map(|(index, list)| {
-            let is_meant = self
-                .lists
-                .as_ref()
-                .is_none_or(|names| names.contains(&list.name));
+            let is_meant = self.lists.as_ref().is_none_or(|names| names.contains(&list.name));
             is_meant.then(|| 1_u32 << index)
         });
         bits.fold(0, |mask, bit| mask | bit)
@@ -319,7 +324,9 @@ impl Scope {
 
 fn refuse_more(what: &str, count: usize, most: usize) -> Result<(), ChatError> {
     if count > most {
-        return Err(ChatError::invalid(format!("there are {count} {what}; at most {most} are taken")));
+        return Err(ChatError::invalid(format!(
+            "there are {count} {what}; at most {most} are taken"
+        )));
     }
     Ok(())
 }

@@ -214,8 +214,7 @@ impl Look<'_> {
                 steps.push((Arc::clone(room_id), None));
             }
         }
-        let has_news =
-            is_cut || !told.is_empty() || !answer.is_empty() || counts != self.known.counts;
+        let has_news = is_cut || !told.is_empty() || !answer.is_empty() || counts != self.known.counts;
         Ok(Found {
             moved: self.moved(&rooms),
             received,

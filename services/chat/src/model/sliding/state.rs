@@ -91,7 +91,9 @@ impl RequiredState {
 
     /// The memberships that are named by their key.
     pub(crate) fn exact_members(&self) -> impl Iterator<Item = &str> {
-        self.exact().filter(|(kind, _)| *kind == MEMBER).map(|(_, key)| key)
+        self.exact()
+            .filter(|(kind, _)| *kind == MEMBER)
+            .map(|(_, key)| key)
     }
 
     /// Whether all that this wants is wanted by the other.

@@ -8,11 +8,15 @@ use super::*;
 const ME: &str = "@me:house";
 
 fn read(request: Value) -> Result<SlidingWish, ChatError> {
-    serde_json::from_value::<SlidingRequest>(request).unwrap().read(ME)
+    serde_json::from_value::<SlidingRequest>(request)
+        .unwrap()
+        .read(ME)
 }
 
 fn required(pairs: &[(&str, &str)]) -> RequiredState {
-    let pairs = pairs.iter().map(|(kind, key)| ((*kind).to_owned(), (*key).to_owned()));
+    let pairs = pairs
+        .iter()
+        .map(|(kind, key)| ((*kind).to_owned(), (*key).to_owned()));
     RequiredState::read(pairs.collect(), ME).unwrap()
 }
 
@@ -44,7 +48,9 @@ fn what_is_no_range_or_too_much_is_refused() {
     let rooms: BTreeMap<String, Value> = (0..=SLIDING_SUBSCRIPTIONS_MAX)
         .map(|number| (number.to_string(), json!({})))
         .collect();
-    let state: Vec<(String, String)> = (0..300).map(|number| (number.to_string(), String::new())).collect();
+    let state: Vec<(String, String)> = (0..300)
+        .map(|number| (number.to_string(), String::new()))
+        .collect();
     let ranges = vec![(0, 1); SLIDING_RANGES_MAX + 1];
     let refused = [
         json!({ "lists": { "a": { "ranges": [[-1, 3]] } } }),
@@ -65,13 +71,20 @@ fn what_is_no_range_or_too_much_is_refused() {
     ];
     for request in refused {
         let outcome = read(request.clone());
-        assert!(matches!(outcome, Err(ChatError::InvalidParameter(_))), "{request}");
+        assert!(
+            matches!(outcome, Err(ChatError::InvalidParameter(_))),
+            "{request}"
+        );
     }
 }
 
 #[test]
 fn required_state_is_told_by_type_key_and_who_asks() {
-    let named = required(&[("m.room.name", ""), ("m.room.member", "$ME"), ("m.room.member", "$LAZY")]);
+    let named = required(&[
+        ("m.room.name", ""),
+        ("m.room.member", "$ME"),
+        ("m.room.member", "$LAZY"),
+    ]);
     assert!(named.wants("m.room.name", "") && named.wants("m.room.member", ME) && named.is_lazy);
     assert!(!named.wants("m.room.topic", "") && !named.wants("m.room.member", "@you:house"));
     assert!(!named.has_wildcards() && !named.wants_all_members());
@@ -96,11 +109,19 @@ fn two_wishes_together_are_wider_than_each() {
         required(&[("m.room.member", "*")]),
         required(&[("*", "@you:house")]),
     ];
-    let parts = [("m.room.name", ""), ("m.room.member", "@you:house"), ("x", "@you:house"), ("x", "y")];
+    let parts = [
+        ("m.room.name", ""),
+        ("m.room.member", "@you:house"),
+        ("x", "@you:house"),
+        ("x", "y"),
+    ];
     for one in &wishes {
         for other in &wishes {
             let both = one.with(other);
-            assert!(one.is_within(&both) && other.is_within(&both), "{one:?} {other:?}");
+            assert!(
+                one.is_within(&both) && other.is_within(&both),
+                "{one:?} {other:?}"
+            );
             for (kind, key) in parts {
                 let either = one.wants(kind, key) || other.wants(kind, key);
                 assert!(!either || both.wants(kind, key), "{one:?} {other:?} {kind} {key}");
@@ -133,7 +154,9 @@ fn a_filter_asks_what_it_names_and_nothing_else() {
     let rooms = filter(json!({ "not_room_types": ["m.space"], "room_types": ["m.space", null] }));
     assert!(!rooms.wants(space) && rooms.wants(plain));
     assert!(!filter(json!({ "is_encrypted": false })).wants(space));
-    assert!(!filter(json!({ "is_dm": true })).wants(space) && filter(json!({ "is_invite": false })).wants(space));
+    assert!(
+        !filter(json!({ "is_dm": true })).wants(space) && filter(json!({ "is_invite": false })).wants(space)
+    );
     let loved = filter(json!({ "tags": ["m.favourite"] }));
     assert!(loved.wants(space) && !loved.wants(plain) && loved.needs_tags());
     assert!(!filter(json!({ "not_tags": ["m.favourite"] })).wants(space));

@@ -53,7 +53,10 @@ pub(super) struct RoomAnswer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) limited: bool,
     /// Whether the timeline reaches back behind what the client has.
-    #[serde(rename = "unstable_expanded_timeline", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        rename = "unstable_expanded_timeline",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub(super) is_expanded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) num_live: Option<usize>,
@@ -148,7 +151,10 @@ impl KeysAnswer {
 impl ExtensionsAnswer {
     /// Whether there is nothing that a client waits for. How many keys are left is told along, and not waited for.
     pub(super) fn is_empty(&self) -> bool {
-        let has_messages = self.to_device.as_ref().is_some_and(|inbox| !inbox.events.is_empty());
+        let has_messages = self
+            .to_device
+            .as_ref()
+            .is_some_and(|inbox| !inbox.events.is_empty());
         let has_lists = self.e2ee.as_ref().is_some_and(|keys| keys.device_lists.is_some());
         let has_data = self
             .account_data

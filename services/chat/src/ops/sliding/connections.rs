@@ -166,7 +166,8 @@ impl Connections {
             let pos = connection.pos();
             device.push(connection);
             if device.len() > SLIDING_CONNECTIONS_A_DEVICE_MAX {
-                let quietest = (0..device.len()).min_by_key(|index| device.get(*index).map(|one| one.seen_at));
+                let quietest =
+                    (0..device.len()).min_by_key(|index| device.get(*index).map(|one| one.seen_at));
                 device.remove(quietest.unwrap_or_default());
             }
             return pos;
@@ -238,10 +239,13 @@ impl State {
         }
         standing.sort_unstable_by(|one, other| other.cmp(one));
         let mut rooms = 0;
-        let fitting = standing.iter().take(SLIDING_CONNECTIONS_MAX).take_while(|(_, count)| {
-            rooms += count;
-            rooms <= SLIDING_ROOMS_KEPT_MAX
-        });
+        let fitting = standing
+            .iter()
+            .take(SLIDING_CONNECTIONS_MAX)
+            .take_while(|(_, count)| {
+                rooms += count;
+                rooms <= SLIDING_ROOMS_KEPT_MAX
+            });
         let fitting = fitting.count();
         if let Some((first_too_many, _)) = standing.get(fitting) {
             for device in self.devices.values_mut() {

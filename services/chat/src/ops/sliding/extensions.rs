@@ -11,9 +11,7 @@ use super::answer::{AccountDataAnswer, EphemeralAnswer, ExtensionsAnswer, InboxA
 use super::connections::Followed;
 use super::look::{Look, Place};
 use super::room::Visit;
-use crate::model::{
-    ChatError, InboxWish, Membership, PEOPLE, Scope, SyncToken, inbox_token, stream_of,
-};
+use crate::model::{ChatError, InboxWish, Membership, PEOPLE, Scope, SyncToken, inbox_token, stream_of};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::keys::inbox;
@@ -205,7 +203,10 @@ impl Look<'_> {
             .filter(|subject| subject.is_followed && !is_first)
             .map(|subject| subject.room.found.room_id.as_str())
             .collect();
-        for entry in about_rooms.iter().filter(|entry| followed.contains(entry.room_id.as_str())) {
+        for entry in about_rooms
+            .iter()
+            .filter(|entry| followed.contains(entry.room_id.as_str()))
+        {
             let of_room = rooms.entry(entry.room_id.clone()).or_default();
             of_room.push(account_data_event(entry));
         }

@@ -66,10 +66,7 @@ impl Facts {
     }
 }
 
-async fn read<'r>(
-    tx: &mut Tx<'_>,
-    rooms: &[&'r StandingRoom],
-) -> Result<HashMap<&'r str, Fact>, ChatError> {
+async fn read<'r>(tx: &mut Tx<'_>, rooms: &[&'r StandingRoom]) -> Result<HashMap<&'r str, Fact>, ChatError> {
     let kinds = ["m.room.create", "m.room.encryption"];
     let keys: Vec<_> = rooms
         .iter()

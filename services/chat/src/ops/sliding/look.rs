@@ -11,8 +11,8 @@ use super::super::Chat;
 use super::connections::Known;
 use super::facts::Fact;
 use crate::model::{
-    ChatError, Event, IGNORED_USER_LIST, Ignored, Listed, Membership, PEOPLE, PUSH_RULES, PushRules, RoomView,
-    SlidingWish, SyncToken,
+    ChatError, Event, IGNORED_USER_LIST, Ignored, Listed, Membership, PEOPLE, PUSH_RULES, PushRules,
+    RoomView, SlidingWish, SyncToken,
 };
 use crate::store;
 use crate::store::account_data::Entry;
@@ -194,22 +194,26 @@ impl<'l> Look<'l> {
     /// The rooms the client looks at: first those it subscribes to.
     fn places(&self, rooms: &[StandingRoom], standing: &[u32]) -> Vec<Place> {
         let mut views: HashMap<(u32, Option<&str>), Arc<RoomView>> = HashMap::new();
-        let looked_at = rooms.iter().zip(standing).enumerate().filter_map(|(index, (room, lists))| {
-            let subscribed = self.wish.subscriptions.get_key_value(room.found.room_id.as_str());
-            if *lists == 0 && subscribed.is_none() {
-                return None;
-            }
-            let key = (*lists, subscribed.map(|(room_id, _)| room_id.as_str()));
-            let view = views
-                .entry(key)
-                .or_insert_with(|| self.combined(*lists, subscribed.map(|(_, view)| view)));
-            Some(Place {
-                index,
-                lists: *lists,
-                is_subscribed: subscribed.is_some(),
-                view: Arc::clone(view),
-            })
-        });
+        let looked_at = rooms
+            .iter()
+            .zip(standing)
+            .enumerate()
+            .filter_map(|(index, (room, lists))| {
+                let subscribed = self.wish.subscriptions.get_key_value(room.found.room_id.as_str());
+                if *lists == 0 && subscribed.is_none() {
+                    return None;
+                }
+                let key = (*lists, subscribed.map(|(room_id, _)| room_id.as_str()));
+                let view = views
+                    .entry(key)
+                    .or_insert_with(|| self.combined(*lists, subscribed.map(|(_, view)| view)));
+                Some(Place {
+                    index,
+                    lists: *lists,
+                    is_subscribed: subscribed.is_some(),
+                    view: Arc::clone(view),
+                })
+            });
         let mut places: Vec<Place> = looked_at.collect();
         places.sort_by_key(|place| !place.is_subscribed);
         places

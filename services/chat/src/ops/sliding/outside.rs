@@ -55,7 +55,10 @@ impl Look<'_> {
         let room_id = found.room_id.as_str();
         let end = store::events::find(tx, &[&found.event_id]).await?;
         let record = self.known.rooms.get(room_id);
-        let mut answer = RoomAnswer::of(found.member.membership, end.first().map_or(0, |end| end.sent_at.micros()));
+        let mut answer = RoomAnswer::of(
+            found.member.membership,
+            end.first().map_or(0, |end| end.sent_at.micros()),
+        );
         // Who declined an invitation sees only that.
         let seen = View::of(Some(found)).ok().zip(record);
         if let Some((seen, record)) = seen {

@@ -156,7 +156,9 @@ impl Look<'_> {
             let (joined, invited) = store::memberships::count(tx, room_id).await?;
             (answer.joined_count, answer.invited_count) = (Some(joined), Some(invited));
         }
-        let is_nameless = content(state.name.as_ref()).name.is_none_or(|name| name.is_empty());
+        let is_nameless = content(state.name.as_ref())
+            .name
+            .is_none_or(|name| name.is_empty());
         if is_nameless && (from.is_none() || has_moved_members || has_new_name) {
             answer.heroes = Some(self.heroes(tx, room_id).await?);
         }
@@ -214,9 +216,7 @@ impl Look<'_> {
         let limited = events.len() > wanted || !is_done;
         events.truncate(wanted);
         events.reverse();
-        self.chat
-            .bundle(tx, self.actor.person, seen, &mut events)
-            .await?;
+        self.chat.bundle(tx, self.actor.person, seen, &mut events).await?;
         let start = events.first().map_or(now, |first| first.position - 1);
         Ok(Timeline {
             events,
@@ -298,7 +298,10 @@ impl Look<'_> {
         }
         people.retain(|person| *person != self.actor.person);
         people.truncate(HEROES_MAX);
-        let users: Vec<String> = people.into_iter().map(|person| self.chat.user_id(person)).collect();
+        let users: Vec<String> = people
+            .into_iter()
+            .map(|person| self.chat.user_id(person))
+            .collect();
         let keys: Vec<_> = users
             .iter()
             .map(|user| (room_id.to_owned(), MEMBER.to_owned(), user.clone()))

@@ -45,7 +45,10 @@ fn an_answer_that_was_lost_is_given_again_from_where_it_was_asked() {
     assert_ne!(lost, second);
     assert_eq!(position(&connections.resume(one, &second, NOW).unwrap()), 3);
     for gone in [&first, &lost] {
-        assert_eq!(connections.resume(one, gone, NOW).unwrap_err(), ChatError::UnknownPosition);
+        assert_eq!(
+            connections.resume(one, gone, NOW).unwrap_err(),
+            ChatError::UnknownPosition
+        );
     }
 }
 
@@ -61,7 +64,10 @@ fn a_pos_of_another_person_device_connection_or_time_is_unknown() {
         assert!(connections.resume(other, &pos, NOW).is_err());
     }
     for nonsense in ["", "1", ".", "1.", "x.y", "-1.a", "99999999999999999999999.a"] {
-        assert!(connections.resume(caller(1, "a"), nonsense, NOW).is_err(), "{nonsense}");
+        assert!(
+            connections.resume(caller(1, "a"), nonsense, NOW).is_err(),
+            "{nonsense}"
+        );
     }
     // It begins anew: the earlier one is over.
     let anew = connections.answer(caller(1, "a"), &Base::default(), step(5), NOW);
@@ -72,15 +78,33 @@ fn a_pos_of_another_person_device_connection_or_time_is_unknown() {
 #[test]
 fn of_a_device_few_connections_are_remembered_and_quiet_ones_are_forgotten() {
     let connections = Connections::default();
-    let names: Vec<String> = (0..=SLIDING_CONNECTIONS_A_DEVICE_MAX).map(|number| number.to_string()).collect();
+    let names: Vec<String> = (0..=SLIDING_CONNECTIONS_A_DEVICE_MAX)
+        .map(|number| number.to_string())
+        .collect();
     let at = |second: u64| NOW + Duration::from_secs(second);
     let begin = |(second, name): (u64, &String)| {
         connections.answer(caller(1, name), &Base::default(), step(1), at(second))
     };
     let places: Vec<String> = (0..).zip(&names).map(begin).collect();
-    assert!(connections.resume(caller(1, &names[0]), &places[0], at(20)).is_err());
-    assert!(connections.resume(caller(1, &names[1]), &places[1], at(20)).is_ok());
+    assert!(
+        connections
+            .resume(caller(1, &names[0]), &places[0], at(20))
+            .is_err()
+    );
+    assert!(
+        connections
+            .resume(caller(1, &names[1]), &places[1], at(20))
+            .is_ok()
+    );
     connections.state.lock().sweep(at(20) + SLIDING_CONNECTION_KEPT);
-    assert!(connections.resume(caller(1, &names[1]), &places[1], at(20)).is_ok());
-    assert!(connections.resume(caller(1, &names[2]), &places[2], at(20)).is_err());
+    assert!(
+        connections
+            .resume(caller(1, &names[1]), &places[1], at(20))
+            .is_ok()
+    );
+    assert!(
+        connections
+            .resume(caller(1, &names[2]), &places[2], at(20))
+            .is_err()
+    );
 }
