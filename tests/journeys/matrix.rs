@@ -64,6 +64,15 @@ async fn talk_encrypted_with_js(store: &FreshStore) -> Result<()> {
     .await
 }
 
+async fn slide_with_js(store: &FreshStore) -> Result<()> {
+    let mut node = Command::new(tool("HAECHI_NODE", "node"));
+    talk_with(
+        node.arg(npm_folder("matrix")?.join("js_sliding_journey.mjs")),
+        store,
+    )
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stock_matrix_client_works() -> Result<()> {
     on_both_engines(talk_with_nio).await
@@ -82,4 +91,9 @@ async fn the_stock_js_client_works() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stock_js_client_talks_encrypted() -> Result<()> {
     on_both_engines(talk_encrypted_with_js).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_js_client_looks_at_a_window_of_its_rooms() -> Result<()> {
+    on_both_engines(slide_with_js).await
 }

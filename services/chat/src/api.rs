@@ -38,6 +38,7 @@ mod ruma;
 mod search;
 mod send;
 mod services;
+mod sliding;
 mod spaces;
 mod staff;
 mod state;
@@ -62,11 +63,12 @@ use error::MatrixError;
 pub(crate) use error::render_problem;
 
 /// Routes that wait or carry files.
-pub(crate) const SLOW_ROUTES: [&str; 16] = [
+pub(crate) const SLOW_ROUTES: [&str; 17] = [
     "/api/chat/imports",
     "/api/chat/rooms/{room_id}/export",
     "/_matrix/client/v3/sync",
     "/_matrix/client/r0/sync",
+    "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
     "/_matrix/media/v3/upload",
     "/_matrix/media/r0/upload",
     "/_matrix/client/v1/media/download/{server_name}/{media_id}",
@@ -119,6 +121,7 @@ pub(crate) fn routes(chat: Chat) -> OpenApiRouter {
         state::routes(),
         messages::routes(),
         sync::routes(),
+        sliding::routes(),
         filters::routes(),
         receipts::routes(),
         account_data::routes(),

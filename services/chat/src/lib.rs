@@ -81,5 +81,10 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "push",
             sql: include_str!("../migrations/0006_push.sql"),
         },
+        Migration {
+            number: 7,
+            name: "sliding",
+            sql: include_str!("../migrations/0007_sliding.sql"),
+        },
     ],
 };

@@ -33,6 +33,7 @@ mod relation;
 mod report;
 mod room;
 mod room_version;
+mod sliding;
 mod space;
 mod thumbnail;
 mod token;
@@ -78,6 +79,10 @@ pub(crate) use room::{
     HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of, membership_of,
 };
 pub(crate) use room_version::RoomVersion;
+pub(crate) use sliding::{
+    Extensions, InboxWish, Listed, RequiredState, RoomView, Scope, SlidingRequest, SlidingWish, WishedList,
+    bumps, inbox_token,
+};
 pub(crate) use space::{Child, Walk};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};
 pub(crate) use token::{Place, SyncToken};

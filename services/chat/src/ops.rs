@@ -45,6 +45,7 @@ mod reports;
 mod reservations;
 mod search;
 mod send;
+mod sliding;
 mod spaces;
 pub(crate) mod stream;
 mod sync;
@@ -95,6 +96,7 @@ pub(crate) use pushers::Subscription;
 pub(crate) use receipts::ReceiptKind;
 pub(crate) use relations::{RelationsPage, RelationsWish, ThreadsWish};
 pub(crate) use search::{SearchContext, SearchPage, SearchWish, index::job as search_job};
+pub(crate) use sliding::SlidingAnswer;
 pub(crate) use sync::{SyncAnswer, SyncWish};
 
 use desk::Desk;
@@ -102,6 +104,7 @@ use hub::Hub;
 use people::PeopleBatcher;
 use push::Pushes;
 use rates::Rates;
+use sliding::SlidingDesk;
 use stream::Streams;
 use typing::Typing;
 
@@ -140,6 +143,8 @@ struct Inner {
     /// Up to which room the index of the search was looked after.
     search_sweep: Mutex<String>,
     desk: Desk,
+    /// What the clients of sliding sync know.
+    sliding: SlidingDesk,
 }
 
 impl Chat {
@@ -173,6 +178,7 @@ impl Chat {
             presence: presence::PresenceRoom::new(settings.is_presence_off),
             search_sweep: Mutex::default(),
             desk: Desk::new(settings.previews),
+            sliding: SlidingDesk::default(),
             typing: Typing::new(context.now()),
             context,
             identity,

@@ -23,6 +23,7 @@ pub(crate) mod reports;
 pub(crate) mod reservations;
 pub(crate) mod rooms;
 pub(crate) mod search;
+pub(crate) mod sliding;
 pub(crate) mod state;
 pub(crate) mod streams;
 pub(crate) mod thumbnails;

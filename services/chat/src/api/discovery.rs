@@ -30,6 +30,7 @@ async fn versions() -> Json<Value> {
             "org.matrix.msc3856": true,
             "org.matrix.msc3981": true,
             "org.matrix.msc4140": true,
+            "org.matrix.simplified_msc3575": true,
             "uk.tcpip.msc4133": true,
             "uk.tcpip.msc4133.stable": true,
         },

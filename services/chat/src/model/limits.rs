@@ -374,3 +374,48 @@ pub const PUSH_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest text of a message in a push, in characters.
 pub const PUSHED_TEXT_CHARACTERS_MAX: usize = 200;
+
+/// Lists of one sliding sync.
+pub const SLIDING_LISTS_MAX: usize = 32;
+
+/// Windows on one of its lists.
+pub const SLIDING_RANGES_MAX: usize = 32;
+
+/// Rooms that one connection of a sliding sync subscribes to.
+pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 200;
+
+/// Pairs of type and state key that are wanted of each room.
+pub const SLIDING_REQUIRED_STATE_MAX: usize = 256;
+
+/// Types or tags that a filter of a list names.
+pub const SLIDING_FILTER_NAMES_MAX: usize = 64;
+
+/// Most events of a room's timeline in a sliding sync, whatever was asked.
+pub const SLIDING_TIMELINE_MAX: u32 = 100;
+
+/// Rooms in one answer of a sliding sync; the rest comes with the next, which does not wait.
+pub const SLIDING_ROOMS_MAX: usize = 200;
+
+/// Longest name of a list and longest transaction id of a sliding sync, in bytes.
+pub const SLIDING_NAME_BYTES_MAX: usize = 255;
+
+/// Longest name of a connection, in bytes.
+pub const SLIDING_CONNECTION_ID_BYTES_MAX: usize = 64;
+
+/// Connections of sliding sync that a device has on one node; of more the one that was quiet longest goes.
+pub const SLIDING_CONNECTIONS_A_DEVICE_MAX: usize = 8;
+
+/// Connections that a node remembers; of more those that were quiet longest go.
+pub const SLIDING_CONNECTIONS_MAX: usize = 50_000;
+
+/// Rooms that a node remembers of all its connections together, some 100 bytes each.
+pub const SLIDING_ROOMS_KEPT_MAX: usize = 2_000_000;
+
+/// How long a quiet connection is remembered.
+pub const SLIDING_CONNECTION_KEPT: Duration = Duration::from_secs(3600);
+
+/// Answers of a connection that are remembered until its client shows which of them it got.
+pub const SLIDING_ANSWERS_KEPT: usize = 4;
+
+/// Rooms of which a node keeps in mind what filters ask.
+pub const SLIDING_FACTS_MAX: usize = 100_000;

@@ -25,6 +25,7 @@ use crate::store::memberships::FoundMember;
 
 pub(crate) use answer::SyncAnswer;
 use answer::{Events, InvitedRoom, KnockedRoom};
+pub(super) use room::INVITE_STATE;
 use room::RoomReader;
 
 /// What a client asks of a sync.
@@ -80,7 +81,7 @@ impl Chat {
     }
 
     /// Tells the hub which rooms a person is in.
-    async fn introduce(&self, actor: &Actor) -> Result<(), ChatError> {
+    pub(super) async fn introduce(&self, actor: &Actor) -> Result<(), ChatError> {
         let rooms = self.joined_rooms(actor).await?;
         self.0
             .hub
@@ -267,7 +268,7 @@ impl Chat {
     }
 
     /// The push rules of who has kept none.
-    fn push_rules_event(&self, person: haechi_base::PersonId) -> Result<Box<RawValue>, ChatError> {
+    pub(super) fn push_rules_event(&self, person: haechi_base::PersonId) -> Result<Box<RawValue>, ChatError> {
         let rules = PushRules::of(&self.user_id(person), None).to_content()?;
         Ok(raw_json(format!(
             "{{\"type\":\"{PUSH_RULES}\",\"content\":{}}}",
@@ -277,7 +278,7 @@ impl Chat {
 }
 
 /// Waits until others have brought a stream further than this.
-async fn come_further(by_others: &mut watch::Receiver<SyncToken>, reached: SyncToken) {
+pub(super) async fn come_further(by_others: &mut watch::Receiver<SyncToken>, reached: SyncToken) {
     if by_others
         .wait_for(|reach| reach.is_ahead_of(&reached))
         .await

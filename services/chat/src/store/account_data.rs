@@ -83,7 +83,7 @@ pub(crate) async fn since(
         .collect()
 }
 
-fn read(row: &Row) -> Result<Entry, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Entry, StoreError> {
     Ok(Entry {
         person: row.get("person")?,
         room_id: row.get("room_id")?,

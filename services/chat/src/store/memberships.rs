@@ -85,7 +85,7 @@ pub(crate) async fn find_one(
     Ok(find(tx, &[(person, room_id)]).await?.pop())
 }
 
-fn read(row: &Row) -> Result<FoundMember, StoreError> {
+pub(super) fn read(row: &Row) -> Result<FoundMember, StoreError> {
     let word: String = row.get("membership")?;
     let membership = word.parse().map_err(|_| StoreError::Type {
         expected: "a membership".to_owned(),

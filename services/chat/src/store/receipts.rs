@@ -122,7 +122,7 @@ pub(crate) async fn of_room(
     rows.iter().map(|row| read(row, room_id)).collect()
 }
 
-fn read(row: &Row, room_id: &str) -> Result<Receipt, StoreError> {
+pub(super) fn read(row: &Row, room_id: &str) -> Result<Receipt, StoreError> {
     Ok(Receipt {
         room_id: room_id.to_owned(),
         person: row.get("person")?,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use haechi_base::{PersonId, Time};
-use haechi_store::{Row, StoreError, ToValue, Tx, Value};
+use haechi_store::{Row, Statement, StoreError, ToValue, Tx, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,11 +23,20 @@ const PUT_AFTER: &str = "
         allowed_rooms = excluded.allowed_rooms";
 // Raised without being read first: a transaction that read these rows would fight with the other streams', whose
 // rooms stand on the same pages.
-const PUT_ACTIVITY: &str = "INSERT INTO chat_activity (room_id, position, ordinal) VALUES";
+const PUT_ACTIVITY: &str = "INSERT INTO chat_activity (room_id, position, ordinal, bumped_at) VALUES";
 const PUT_ACTIVITY_AFTER: &str = "
     ON CONFLICT (room_id) DO UPDATE SET position = excluded.position,
-        ordinal = chat_activity.ordinal + excluded.ordinal
+        ordinal = chat_activity.ordinal + excluded.ordinal,
+        bumped_at = CASE WHEN excluded.bumped_at > chat_activity.bumped_at
+            THEN excluded.bumped_at ELSE chat_activity.bumped_at END
     RETURNING room_id, ordinal";
+const SETTLE_BUMP: &str = "
+    UPDATE chat_activity SET bumped_at = COALESCE((
+        SELECT e.sent_at FROM chat_event e
+        WHERE e.room_id = chat_activity.room_id AND e.position IS NOT NULL AND e.type IN ('m.room.create',
+            'm.room.message', 'm.room.encrypted', 'm.sticker', 'm.call.invite', 'm.poll.start', 'm.beacon_info')
+        ORDER BY e.position DESC LIMIT 1), 0)
+    WHERE room_id = $1";
 const CLAIM_DIRECT: &str = "
     INSERT INTO chat_direct (pair, room_id) VALUES ($1, $2)
     ON CONFLICT (pair) DO UPDATE SET room_id = chat_direct.room_id RETURNING room_id";
@@ -123,21 +132,47 @@ pub(crate) async fn put(tx: &mut Tx<'_>, rooms: &[(&str, &Rules)], now: Time) ->
     tx.query_values(PUT, &rows, PUT_AFTER).await.map(drop)
 }
 
-/// Keeps how far rooms have come, each room once: (room, position, new messages that notify). Returns how many
-/// of those each room has had by now.
+/// How far a room comes by a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raised<'r> {
+    pub(crate) room_id: &'r str,
+    pub(crate) position: i64,
+    /// New messages that notify.
+    pub(crate) messages: i64,
+    /// When the last event was sent that brings the room up in the lists; `None` when none was.
+    pub(crate) bumped_at: Option<Time>,
+}
+
+/// Keeps how far rooms have come, each room once. Returns how many messages that notify each has had by now.
 pub(crate) async fn raise_activity(
     tx: &mut Tx<'_>,
-    rooms: &[(&str, i64, i64)],
+    rooms: &[Raised<'_>],
 ) -> Result<HashMap<String, i64>, StoreError> {
     let rows: Vec<Vec<Value<'_>>> = rooms
         .iter()
-        .map(|(room_id, position, count)| vec![room_id.to_value(), position.to_value(), count.to_value()])
+        .map(|raised| {
+            vec![
+                raised.room_id.to_value(),
+                raised.position.to_value(),
+                raised.messages.to_value(),
+                Value::Integer(raised.bumped_at.map_or(0, Time::micros)),
+            ]
+        })
         .collect();
     let raised = tx.query_values(PUT_ACTIVITY, &rows, PUT_ACTIVITY_AFTER).await?;
     raised
         .iter()
         .map(|row| Ok((row.get("room_id")?, row.get("ordinal")?)))
         .collect()
+}
+
+/// Looks up when something was last said in rooms, for those where that was raised by what was there already.
+pub(crate) async fn settle_bumps(tx: &mut Tx<'_>, room_ids: &[&str]) -> Result<(), StoreError> {
+    let statements: Vec<Statement> = room_ids
+        .iter()
+        .map(|room_id| Statement::new(SETTLE_BUMP, &[room_id]))
+        .collect();
+    tx.run_all(&statements).await.map(drop)
 }
 
 /// The room of a pair: the one that is named already, or else `room_id` from now on.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use haechi_base::PersonId;
+use haechi_base::{PersonId, Time};
 
 use super::super::stream::{Answer, Request, Wish};
 use super::found::{Founded, is_in};
 use super::needs::{Loaded, RoomEntry};
 use super::relate::{Judged, NotedRelation, TakenBack, ThreadRead};
 use crate::model::{
-    ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, notifies, person_of,
+    ChatError, Draft, Event, Member, Membership, Mentions, Reader, authorise, bumps, notifies, person_of,
     redacted_content,
 };
 use crate::store::events::Placed;
@@ -71,6 +71,8 @@ pub(super) struct Out {
     pub(super) founded: Founded,
     /// The last position of each room where something happened.
     pub(super) touched: BTreeMap<String, i64>,
+    /// When an event was posted that brings its room up in the lists.
+    pub(super) bumped: HashMap<String, Time>,
 }
 
 impl<'b> Bench<'b> {
@@ -105,6 +107,9 @@ impl<'b> Bench<'b> {
             ordinal: entry.new_messages,
         });
         self.out.touched.insert(event.room_id.clone(), position);
+        if bumps(&event.kind) {
+            self.out.bumped.insert(event.room_id.clone(), event.sent_at);
+        }
     }
 
     /// Allows a request and notes its writes, or refuses it and notes nothing.

@@ -10,10 +10,11 @@ use super::super::hub::News;
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use super::relate;
-use crate::model::{Event, Rules};
+use crate::model::{Event, Rules, bumps};
 use crate::store;
 use crate::store::memberships::FoundMember;
 use crate::store::receipts::Read;
+use crate::store::rooms::Raised;
 
 pub(super) async fn keep(
     tx: &mut Tx<'_>,
@@ -23,11 +24,14 @@ pub(super) async fn keep(
 ) -> Result<News, StoreError> {
     let (loaded, mut out) = (bench.loaded, bench.out);
     let touched = std::mem::take(&mut out.touched);
-    let counted = counts(&loaded, &touched);
+    let counted = counts(&loaded, &touched, &bumped(&out));
     let raised = store::rooms::raise_activity(tx, &counted).await?;
     let before: HashMap<&str, i64> = counted
         .iter()
-        .map(|(room_id, _, count)| (*room_id, raised.get(*room_id).copied().unwrap_or(0) - count))
+        .map(|room| {
+            let after = raised.get(room.room_id).copied().unwrap_or(0);
+            (room.room_id, after - room.messages)
+        })
         .collect();
     number(&mut out, &before);
     let new_rules = new_rules(&loaded);
@@ -73,6 +77,8 @@ pub(super) async fn keep(
     // A message that was there already was counted then.
     let recount = counted_twice(&touched, &out.events, &repeated);
     store::rooms::raise_activity(tx, &recount).await?;
+    let recounted: Vec<&str> = recount.iter().map(|room| room.room_id).collect();
+    store::rooms::settle_bumps(tx, &recounted).await?;
 
     news.room_ids = touched.into_keys().collect();
     let memberships = members.into_iter();
@@ -111,11 +117,27 @@ fn new_rules(loaded: &Loaded) -> Vec<(&str, &Rules)> {
         .collect()
 }
 
-/// How far each room comes by this batch: (room, position, messages that notify).
-fn counts<'b>(loaded: &Loaded, touched: &'b BTreeMap<String, i64>) -> Vec<(&'b str, i64, i64)> {
-    let rooms = touched.iter().map(|(room_id, position)| {
-        let count = loaded.rooms.get(room_id).map_or(0, |entry| entry.new_messages);
-        (room_id.as_str(), *position, count)
+/// When the last event of each room was sent that brings it up in the lists.
+fn bumped(out: &Out) -> HashMap<String, Time> {
+    let mut bumped = out.bumped.clone();
+    for event in out.events.iter().filter(|event| bumps(&event.kind)) {
+        let at = bumped.entry(event.room_id.clone()).or_insert(event.sent_at);
+        *at = event.sent_at.max(*at);
+    }
+    bumped
+}
+
+/// How far each room comes by this batch.
+fn counts<'b>(
+    loaded: &Loaded,
+    touched: &'b BTreeMap<String, i64>,
+    bumped: &HashMap<String, Time>,
+) -> Vec<Raised<'b>> {
+    let rooms = touched.iter().map(|(room_id, position)| Raised {
+        room_id,
+        position: *position,
+        messages: loaded.rooms.get(room_id).map_or(0, |entry| entry.new_messages),
+        bumped_at: bumped.get(room_id).copied(),
     });
     rooms.collect()
 }
@@ -202,20 +224,24 @@ fn farthest(noted: &[NotedRead], before: &HashMap<&str, i64>) -> Vec<Read> {
     reads.into_values().collect()
 }
 
-/// What to take back of each room's count: (room, position, minus the messages that were there already).
+/// What to take back of each room's count: minus the messages that were there already.
 fn counted_twice<'b>(
     touched: &'b BTreeMap<String, i64>,
     events: &[Event],
     repeated: &HashSet<String>,
-) -> Vec<(&'b str, i64, i64)> {
+) -> Vec<Raised<'b>> {
     let mut twice: BTreeMap<&str, i64> = BTreeMap::new();
     for event in events.iter().filter(|event| repeated.contains(&event.event_id)) {
         let counts = i64::from(event.counts());
         *twice.entry(event.room_id.as_str()).or_default() -= counts;
     }
     let rooms = touched.iter().filter_map(|(room_id, position)| {
-        let count = twice.get(room_id.as_str())?;
-        Some((room_id.as_str(), *position, *count))
+        Some(Raised {
+            room_id,
+            position: *position,
+            messages: *twice.get(room_id.as_str())?,
+            bumped_at: None,
+        })
     });
     rooms.collect()
 }

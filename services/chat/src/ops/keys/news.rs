@@ -99,6 +99,45 @@ impl Chat {
         Ok(news)
     }
 
+    /// The same without the messages to the device, for who pages through those apart.
+    ///
+    /// # Errors
+    /// [`ChatError::Store`].
+    pub(crate) async fn key_news(
+        &self,
+        tx: &mut Tx<'_>,
+        actor: &Actor,
+        since: Option<SyncToken>,
+        now: SyncToken,
+        rooms: MovedRooms<'_>,
+    ) -> Result<DeviceNews, ChatError> {
+        let (person, device_id) = (actor.person, actor.device.as_str());
+        let to = now.position(PEOPLE);
+        let mut statements = vec![
+            one_time::count(person, device_id),
+            one_time::unused_fallbacks(person, device_id),
+        ];
+        if let Some(since) = since {
+            statements.extend(list_statements(person, since, to, rooms));
+        }
+        let answers = tx.run_all(&statements).await?;
+        let [counts, unused, lists @ ..] = answers.as_slice() else {
+            return Ok(DeviceNews::default());
+        };
+        let mut news = DeviceNews {
+            one_time_keys: with_zero(one_time::read_counts(counts)?),
+            unused_fallbacks: one_time::read_algorithms(unused)?,
+            ..DeviceNews::default()
+        };
+        if let Some(since) = since {
+            let lists = self.lists(tx, person, since, to, rooms, lists).await?;
+            let named =
+                |people: BTreeSet<PersonId>| people.into_iter().map(|person| self.user_id(person)).collect();
+            (news.changed, news.left) = (named(lists.changed), named(lists.left));
+        }
+        Ok(news)
+    }
+
     /// Whose keys changed between a token and now, and with whom the actor shares no room any more.
     ///
     /// # Errors

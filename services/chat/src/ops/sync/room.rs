@@ -26,7 +26,7 @@ use crate::store::memberships::FoundMember;
 const HEROES_MAX: u32 = 6;
 
 /// State that is shown with an invitation.
-const INVITE_STATE: [&str; 7] = [
+pub(in crate::ops) const INVITE_STATE: [&str; 7] = [
     "m.room.create",
     "m.room.join_rules",
     "m.room.name",

@@ -1,0 +1,354 @@
+//! What is new in one room that the person is in, for a sliding sync.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use haechi_store::Tx;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::read_room::View;
+use super::super::unread::{Count, Taste};
+use super::answer::{Hero, RoomAnswer};
+use super::connections::{Followed, SentRoom};
+use super::look::Look;
+use crate::model::limits::PAGE_ROWS_MAX;
+use crate::model::{ChatError, Event, Membership, Place, PushRules, RequiredState, RoomView, stream_of};
+use crate::store;
+use crate::store::sliding::StandingRoom;
+
+/// The type of memberships.
+const MEMBER: &str = "m.room.member";
+
+/// People who are asked for, to stand for a room without a name.
+const HEROES_ASKED: u32 = 6;
+
+/// People who stand for it.
+const HEROES_MAX: usize = 5;
+
+/// What a room that is looked at asks for.
+pub(super) enum Plan {
+    /// The client knows all of it already.
+    Known(SentRoom),
+    /// The person is asked in, or asks to be let in.
+    Outside,
+    /// Something is new; from which position on, or `None` when the client does not know the room.
+    Inside(Option<i64>),
+}
+
+impl Plan {
+    pub(super) const fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+}
+
+/// What a look at a room found.
+pub(super) struct Visit {
+    pub(super) answer: Option<RoomAnswer>,
+    /// What the client knows of it from now on.
+    pub(super) sent: SentRoom,
+    /// The position right before the first event that is told.
+    pub(super) start: Option<i64>,
+}
+
+impl Visit {
+    pub(super) const fn of(answer: Option<RoomAnswer>, sent: SentRoom) -> Self {
+        Self {
+            answer,
+            sent,
+            start: None,
+        }
+    }
+}
+
+/// The events of a timeline with where they begin.
+pub(super) struct Timeline {
+    pub(super) events: Vec<Event>,
+    pub(super) limited: bool,
+    /// Position right before the first event.
+    pub(super) start: i64,
+}
+
+/// The state that is told of a room, and what is told of it by name.
+#[derive(Default)]
+struct State {
+    events: Vec<Event>,
+    name: Option<Event>,
+    avatar: Option<Event>,
+}
+
+#[derive(Default, Deserialize)]
+struct Profile {
+    name: Option<String>,
+    url: Option<String>,
+    displayname: Option<String>,
+    avatar_url: Option<String>,
+}
+
+impl Look<'_> {
+    /// What is to be done for a room that is looked at.
+    pub(super) fn plan(&self, room: &StandingRoom, view: &Arc<RoomView>) -> Plan {
+        let found = &room.found;
+        let record = self.known.rooms.get(found.room_id.as_str());
+        let record = record.filter(|record| record.membership == found.member.membership);
+        if found.member.membership != Membership::Join {
+            // An invitation is known by its position.
+            return match record.filter(|record| record.until == Some(found.position)) {
+                Some(record) => Plan::Known(record.clone()),
+                None => Plan::Outside,
+            };
+        }
+        let since = self.since_of(&found.room_id);
+        let known = record.map(|record| (record, record.until.unwrap_or(since)));
+        let came_before = |until: i64| found.member.joined_from.is_some_and(|from| from <= until);
+        let Some((record, until)) = known.filter(|(_, until)| came_before(*until)) else {
+            return Plan::Inside(None);
+        };
+        let is_wider = view.timeline_limit > record.view.timeline_limit
+            || !view.required.is_within(&record.view.required);
+        if room.position > until || is_wider {
+            return Plan::Inside(Some(until));
+        }
+        Plan::Known(SentRoom {
+            until: None,
+            view: Arc::clone(view),
+            ..record.clone()
+        })
+    }
+
+    /// A room the person is in.
+    pub(super) async fn inside(
+        &self,
+        tx: &mut Tx<'_>,
+        room: &StandingRoom,
+        view: &Arc<RoomView>,
+        from: Option<i64>,
+    ) -> Result<Visit, ChatError> {
+        let room_id = room.found.room_id.as_str();
+        let record = from.and_then(|_| self.known.rooms.get(room_id));
+        let now = self.now.position(stream_of(room_id));
+        let is_expanded = record.is_some_and(|record| view.timeline_limit > record.view.timeline_limit);
+        let is_wider = record.is_none_or(|record| !view.required.is_within(&record.view.required));
+        let low = from.filter(|_| !is_expanded).unwrap_or(0);
+        let seen = View::of(Some(&room.found))?.ignoring(&self.ignored);
+        let timeline = self
+            .timeline(tx, room_id, (low, now), view.timeline_limit, &seen)
+            .await?;
+        let low = from.filter(|_| !is_wider).unwrap_or(0);
+        let speakers = self.speakers(&timeline.events);
+        let state = self
+            .state(tx, room_id, (low, now), &view.required, &speakers)
+            .await?;
+        let unread = self.unread(tx, room_id).await?;
+        let is_new = |event: &Event| from.is_none_or(|from| event.position > from);
+        let has_new_name = state.name.as_ref().is_some_and(is_new);
+        let has_moved_members = timeline.limited
+            || timeline
+                .events
+                .iter()
+                .chain(&state.events)
+                .any(|event| event.kind == MEMBER && is_new(event));
+        let mut answer = self.answer_of(room);
+        answer.initial = from.is_none();
+        Self::tell_names(&mut answer, &state, from);
+        if from.is_none() || has_moved_members {
+            let (joined, invited) = store::memberships::count(tx, room_id).await?;
+            (answer.joined_count, answer.invited_count) = (Some(joined), Some(invited));
+        }
+        let is_nameless = content(state.name.as_ref())
+            .name
+            .is_none_or(|name| name.is_empty());
+        if is_nameless && (from.is_none() || has_moved_members || has_new_name) {
+            answer.heroes = Some(self.heroes(tx, room_id).await?);
+        }
+        let is_empty = from.is_some()
+            && timeline.events.is_empty()
+            && !timeline.limited
+            && state.events.is_empty()
+            && !has_new_name
+            && answer.avatar.is_none()
+            && record.is_some_and(|record| record.unread == unread);
+        let since = self.since_of(room_id);
+        let live = timeline.events.iter().filter(|event| event.position > since);
+        answer.num_live = Some(self.since.map_or(0, |_| live.count()));
+        // Who gets what they may have already has to look for where it joins on.
+        answer.is_expanded = is_expanded;
+        answer.limited = timeline.limited || is_expanded;
+        answer.prev_batch = Some(Place(timeline.start).to_string());
+        (answer.notification_count, answer.highlight_count) = (Some(unread.messages), Some(unread.mentions));
+        answer.timeline = self.written(&timeline.events);
+        answer.required_state = self.written(&state.events);
+        Ok(Visit {
+            answer: (!is_empty).then_some(answer),
+            sent: SentRoom {
+                membership: Membership::Join,
+                until: None,
+                view: Arc::clone(view),
+                unread,
+                followed: record.map_or_else(Followed::default, |record| record.followed),
+            },
+            start: Some(timeline.start),
+        })
+    }
+
+    /// The latest events of a room after one position and up to another.
+    pub(super) async fn timeline(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+        (low, now): (i64, i64),
+        limit: u32,
+        seen: &View,
+    ) -> Result<Timeline, ChatError> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut events, mut high, mut looked_at) = (Vec::new(), now.min(seen.until), 0);
+        // One more than wanted is read, to know whether there is more.
+        let mut is_done = false;
+        while !is_done && events.len() <= wanted && looked_at < PAGE_ROWS_MAX {
+            let rows = store::events::backward(tx, room_id, low, high, limit + 1).await?;
+            let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            looked_at += count;
+            is_done = count <= limit;
+            high = rows.last().map_or(low, |event| event.position - 1);
+            events.extend(rows.into_iter().filter(|event| seen.shows(event)));
+        }
+        let limited = events.len() > wanted || !is_done;
+        events.truncate(wanted);
+        events.reverse();
+        self.chat.bundle(tx, self.actor.person, seen, &mut events).await?;
+        let start = events.first().map_or(now, |first| first.position - 1);
+        Ok(Timeline {
+            events,
+            limited,
+            start,
+        })
+    }
+
+    /// The user ids of who speaks in these events.
+    fn speakers(&self, events: &[Event]) -> BTreeSet<String> {
+        let speakers = events.iter().map(|event| self.chat.user_id(event.sender));
+        speakers.collect()
+    }
+
+    /// The state that is wanted, as far as it was set after a position, with the memberships of the speakers.
+    async fn state(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+        (low, now): (i64, i64),
+        required: &RequiredState,
+        speakers: &BTreeSet<String>,
+    ) -> Result<State, ChatError> {
+        let key = |kind: &str, key: &str| (room_id.to_owned(), kind.to_owned(), key.to_owned());
+        let names = ["m.room.name", "m.room.avatar"];
+        let mut keys: HashSet<_> = names.iter().map(|name| key(name, "")).collect();
+        keys.extend(required.exact_members().map(|member| key(MEMBER, member)));
+        if required.is_lazy {
+            keys.extend(speakers.iter().map(|speaker| key(MEMBER, speaker)));
+        }
+        let mut found = if low == 0 && !required.has_wildcards() {
+            keys.extend(required.exact().map(|(kind, of)| key(kind, of)));
+            Vec::new()
+        } else {
+            store::state::of_room(tx, room_id, low, now, required.wants_all_members()).await?
+        };
+        let keys: Vec<_> = keys.into_iter().collect();
+        found.extend(store::state::current(tx, &keys).await?);
+        found.sort_by(|one, other| {
+            let by_position = one.position.cmp(&other.position);
+            by_position.then_with(|| one.event_id.cmp(&other.event_id))
+        });
+        found.dedup_by(|one, other| one.event_id == other.event_id);
+        let mut state = State::default();
+        for event in found {
+            let of = event.state_key.as_deref().unwrap_or_default();
+            let is_spoken = required.is_lazy && event.kind == MEMBER && speakers.contains(of);
+            let is_wanted = is_spoken || (event.position > low && required.wants(&event.kind, of));
+            match event.kind.as_str() {
+                "m.room.name" if of.is_empty() => state.name = Some(event.clone()),
+                "m.room.avatar" if of.is_empty() => state.avatar = Some(event.clone()),
+                _ => {}
+            }
+            if is_wanted {
+                state.events.push(event);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Tells the name and the picture when the client does not have them.
+    fn tell_names(answer: &mut RoomAnswer, state: &State, from: Option<i64>) {
+        let is_new = |event: &&Event| from.is_none_or(|from| event.position > from);
+        if let Some(event) = state.name.as_ref().filter(is_new) {
+            answer.name = content(Some(event)).name.filter(|name| !name.is_empty());
+        }
+        if let Some(event) = state.avatar.as_ref().filter(is_new) {
+            answer.avatar = Some(content(Some(event)).url.map_or(Value::Null, Value::String));
+        }
+    }
+
+    /// People who stand for a room without a name: those in it, else those asked in, else those who were in it.
+    async fn heroes(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Vec<Hero>, ChatError> {
+        let mut people = Vec::new();
+        for membership in [Membership::Join, Membership::Invite, Membership::Leave] {
+            if people.len() < 2 {
+                people.extend(store::memberships::of_room(tx, room_id, membership, HEROES_ASKED).await?);
+            }
+        }
+        people.retain(|person| *person != self.actor.person);
+        people.truncate(HEROES_MAX);
+        let users: Vec<String> = people
+            .into_iter()
+            .map(|person| self.chat.user_id(person))
+            .collect();
+        let keys: Vec<_> = users
+            .iter()
+            .map(|user| (room_id.to_owned(), MEMBER.to_owned(), user.clone()))
+            .collect();
+        let members = store::state::current(tx, &keys).await?;
+        let heroes = users.into_iter().map(|user| {
+            let of_user = |event: &&Event| event.state_key.as_deref() == Some(&user);
+            let profile = content(members.iter().find(of_user));
+            Hero {
+                user_id: user,
+                name: profile.displayname,
+                avatar: profile.avatar_url,
+            }
+        });
+        Ok(heroes.collect())
+    }
+
+    async fn unread(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Count, ChatError> {
+        let person = self.actor.person;
+        let rules = self.kept_rules.as_deref().map(|kept| {
+            self.rules
+                .get_or_init(|| PushRules::of(&self.chat.user_id(person), Some(kept)))
+        });
+        let taste = Taste {
+            rules,
+            ignored: &self.ignored,
+        };
+        Ok(self.chat.unread(tx, person, room_id, taste).await?.total())
+    }
+
+    pub(super) fn written(&self, events: &[Event]) -> Vec<Box<RawValue>> {
+        let reader = self.chat.reader(self.actor.person, &self.actor.device);
+        events
+            .iter()
+            .map(|event| event.for_client(reader, false))
+            .collect()
+    }
+}
+
+/// The name of a room, among its state.
+pub(super) fn name_of(state: &[Event]) -> Option<String> {
+    let event = state.iter().find(|event| event.kind == "m.room.name");
+    content(event).name.filter(|name| !name.is_empty())
+}
+
+/// What an event says of names and pictures; nothing when there is none.
+fn content(event: Option<&Event>) -> Profile {
+    let read = event.and_then(|event| serde_json::from_str(&event.content).ok());
+    read.unwrap_or_default()
+}
