@@ -32,7 +32,7 @@ impl Profile {
     }
 }
 
-/// The profiles of those of these people who are here.
+/// The profiles of those of these people who are here. Who has ended their account is not.
 pub(super) async fn find_profiles(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<Profile>, ChatError> {
     let found = haechi_identity::ops::find_people(tx, people)
         .await
@@ -44,7 +44,8 @@ pub(super) async fn find_profiles(tx: &mut Tx<'_>, people: &[PersonId]) -> Resul
             .find(|(owner, _)| *owner == person)
             .map(|(_, url)| url.clone())
     };
-    let profiles = found.into_iter().map(|found| Profile {
+    let here = found.into_iter().filter(|found| !found.is_ended());
+    let profiles = here.map(|found| Profile {
         person: found.id,
         display_name: found.display_name.as_str().to_owned(),
         avatar_url: picture(found.id),
