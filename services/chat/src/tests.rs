@@ -92,12 +92,17 @@ async fn start_with(store: TestStore, settings: ChatSettings) -> (TestApp, Chat)
 
 /// The same where people may sign up with a username.
 async fn start_offering(store: TestStore, registration: Registration) -> (TestApp, Chat) {
+    let settings = IdentitySettings {
+        registration,
+        ..identity_settings()
+    };
+    start_identity_with(store, settings).await
+}
+
+/// The same with signing in as an operator wants it.
+async fn start_identity_with(store: TestStore, settings: IdentitySettings) -> (TestApp, Chat) {
     let mut chat = None;
     let app = TestApp::start(store, |context| {
-        let settings = IdentitySettings {
-            registration,
-            ..identity_settings()
-        };
         let identity = Identity::new(context.clone(), settings);
         wire_identity(context, &mut chat, identity, ChatSettings::default())
     })

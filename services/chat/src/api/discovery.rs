@@ -5,12 +5,23 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
+use super::error::MatrixError;
 use super::ruma::Who;
 use crate::Chat;
 use crate::model::RoomVersion;
 
 pub(super) fn routes() -> Router<Chat> {
-    Router::new()
+    let router = ["v3", "r0"].into_iter().fold(Router::new(), |router, version| {
+        let network = format!("/_matrix/client/{version}/thirdparty");
+        router
+            .route(&format!("{network}/protocols"), get(networks))
+            .route(&format!("{network}/protocol/{{protocol}}"), get(no_network))
+            .route(&format!("{network}/location"), get(nobody_elsewhere))
+            .route(&format!("{network}/location/{{protocol}}"), get(no_network))
+            .route(&format!("{network}/user"), get(nobody_elsewhere))
+            .route(&format!("{network}/user/{{protocol}}"), get(no_network))
+    });
+    router
         .route("/_matrix/client/versions", get(versions))
         .route("/.well-known/matrix/client", get(well_known))
         .route("/_matrix/client/v3/capabilities", get(capabilities))
@@ -39,6 +50,19 @@ async fn versions() -> Json<Value> {
 
 async fn well_known(State(chat): State<Chat>) -> Json<Value> {
     Json(json!({ "m.homeserver": { "base_url": chat.public_url() } }))
+}
+
+/// No other networks are bridged to; stock clients ask at each start (client-server API, "Third-party networks").
+async fn networks(_: Who) -> Json<Value> {
+    Json(json!({}))
+}
+
+async fn nobody_elsewhere(_: Who) -> Json<Value> {
+    Json(json!([]))
+}
+
+async fn no_network(_: Who) -> MatrixError {
+    MatrixError::not_found("this server bridges to no such network")
 }
 
 async fn capabilities(_: Who) -> Json<Value> {

@@ -165,6 +165,7 @@ impl Chat {
         let profiles = self
             .read(async move |tx: &mut Tx<'_>| find_profiles(tx, &people).await)
             .await?;
+        let profiles: Vec<_> = profiles.into_iter().filter(|profile| !profile.has_gone).collect();
         if profiles.len() < count {
             return Err(ChatError::not_found("somebody you name is not on this server"));
         }

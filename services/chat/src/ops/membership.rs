@@ -88,8 +88,9 @@ impl Chat {
         if !is_room && matches!(change, MembershipChange::Join | MembershipChange::Knock) {
             return Err(ChatError::not_found("there is no such room"));
         }
-        let profile =
-            profile.ok_or_else(|| ChatError::not_found("there is no such person on this server"))?;
+        let profile = profile
+            .filter(|profile| !profile.has_gone || change != MembershipChange::Invite)
+            .ok_or_else(|| ChatError::not_found("there is no such person on this server"))?;
         let before = before.map_or(Membership::Leave, |found| found.member.membership);
         change.refuse_other_meaning(before)?;
         let shown = matches!(

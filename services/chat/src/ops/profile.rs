@@ -18,6 +18,8 @@ pub(crate) struct Profile {
     pub(crate) person: PersonId,
     pub(crate) display_name: String,
     pub(crate) avatar_url: Option<String>,
+    /// Whether they have ended their account.
+    pub(crate) has_gone: bool,
 }
 
 impl Profile {
@@ -32,7 +34,7 @@ impl Profile {
     }
 }
 
-/// The profiles of those of these people who are here.
+/// The profiles of those of these people who are here, or were.
 pub(super) async fn find_profiles(tx: &mut Tx<'_>, people: &[PersonId]) -> Result<Vec<Profile>, ChatError> {
     let found = haechi_identity::ops::find_people(tx, people)
         .await
@@ -45,6 +47,7 @@ pub(super) async fn find_profiles(tx: &mut Tx<'_>, people: &[PersonId]) -> Resul
             .map(|(_, url)| url.clone())
     };
     let profiles = found.into_iter().map(|found| Profile {
+        has_gone: found.is_ended(),
         person: found.id,
         display_name: found.display_name.as_str().to_owned(),
         avatar_url: picture(found.id),
@@ -73,7 +76,7 @@ impl Chat {
             .await?;
         found
             .into_iter()
-            .next()
+            .find(|profile| !profile.has_gone)
             .ok_or_else(|| ChatError::not_found("there is no such person on this server"))
     }
 
@@ -185,7 +188,7 @@ impl Chat {
         let matching = met.into_iter().filter(|profile| {
             let is_named = profile.display_name.to_lowercase().contains(&term);
             let is_meant = || self.user_id(profile.person).contains(&term);
-            profile.person != person && (is_named || is_meant())
+            profile.person != person && !profile.has_gone && (is_named || is_meant())
         });
         Ok(matching.take(limit).collect())
     }

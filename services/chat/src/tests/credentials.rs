@@ -157,9 +157,12 @@ async fn an_ended_account_is_out_of_everything_and_nobody_signs_in_to_it(store: 
         get(&app, &joon, &path).await.expect(200).json()["membership"],
         "leave"
     );
+    // Nobody asks in who is not here any more.
     let profile = format!("profile/{}", segment(&minji.user_id));
-    let profile = get(&app, &joon, &profile).await.expect(200).json();
-    assert_eq!(profile, json!({ "displayname": minji.user_id[1..33] }));
+    assert_matrix_error(&get(&app, &joon, &profile).await, 404, "M_NOT_FOUND");
+    let named = json!({ "user_id": minji.user_id });
+    let asked = post(&app, &joon, &format!("rooms/{room}/invite"), named).await;
+    assert_matrix_error(&asked, 404, "M_NOT_FOUND");
     // What was said stays; the number is free for somebody new.
     let page = get(&app, &joon, &format!("rooms/{room}/messages?dir=b&limit=50"))
         .await

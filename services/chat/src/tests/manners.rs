@@ -68,6 +68,22 @@ async fn unknown_endpoints_and_methods_are_told_apart(store: TestStore) {
         let answer = app.get(path).bearer(&minji.access_token).send().await;
         assert_matrix_error(&answer, 404, "M_UNRECOGNIZED");
     }
+    // What stock clients ask at each start is known, though there is nothing to tell.
+    assert_eq!(
+        get(&app, &minji, "thirdparty/protocols").await.expect(200).json(),
+        json!({})
+    );
+    for path in ["thirdparty/user?nick=x", "thirdparty/location?alias=%23a:b"] {
+        assert_eq!(get(&app, &minji, path).await.expect(200).json(), json!([]));
+    }
+    for path in [
+        "thirdparty/protocol/irc",
+        "thirdparty/user/irc",
+        "thirdparty/location/irc",
+    ] {
+        assert_matrix_error(&get(&app, &minji, path).await, 404, "M_NOT_FOUND");
+        assert_matrix_error(&app.get(&client(path)).send().await, 401, "M_MISSING_TOKEN");
+    }
     for (method, path) in [
         ("PATCH", "/_matrix/client/v3/login"),
         ("DELETE", "/_matrix/client/v3/register"),

@@ -1,10 +1,12 @@
 //! Signing up with a username and a password, where the operator offers it.
 
-use haechi_identity::Registration;
+use std::num::NonZeroU32;
+
+use haechi_identity::{IdentitySettings, Registration};
 use haechi_testkit::{TestApp, TestResponse, TestStore};
 use serde_json::{Value, json};
 
-use super::{assert_matrix_error, client, segment, start_offering};
+use super::{assert_matrix_error, client, segment, start_identity_with, start_offering};
 
 const PASSWORD: &str = "sUp3rs3kr1t";
 
@@ -228,10 +230,33 @@ async fn where_nobody_offers_it_nobody_signs_up_so(store: TestStore) {
     }
 }
 
+async fn one_address_signs_up_so_many_people(store: TestStore) {
+    let settings = IdentitySettings {
+        registration: Registration::Open,
+        tries_per_caller_hourly: NonZeroU32::new(20),
+        ..IdentitySettings::default()
+    };
+    let (app, _) = start_identity_with(store, settings).await;
+    for name in ["one", "two"] {
+        register(&app, newcomer(name)).await.expect(200);
+    }
+    let refused = register(&app, newcomer("three")).await;
+    assert_matrix_error(&refused, 429, "M_LIMIT_EXCEEDED");
+    assert!(refused.json()["retry_after_ms"].as_u64().unwrap() > 0);
+    // Names are not tried out either.
+    let path = client("register/available?username=four");
+    let mut last = app.get(&path).send().await;
+    for _ in 0..20 {
+        last = app.get(&path).send().await;
+    }
+    assert_matrix_error(&last, 429, "M_LIMIT_EXCEEDED");
+}
+
 haechi_testkit::on_both_engines!(
     who_signs_up_with_a_username_has_it_in_their_user_id,
     names_that_cannot_be_or_are_taken_are_refused,
     what_a_newcomer_sends_is_checked,
     a_token_lets_in_who_was_handed_it,
     where_nobody_offers_it_nobody_signs_up_so,
+    one_address_signs_up_so_many_people,
 );

@@ -97,7 +97,7 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
     put(&app, &minji, &name, json!({ "name": "before" }))
         .await
         .expect(200);
-    for number in 0..12 {
+    for number in 0..22 {
         say(&app, &minji, &room, &number.to_string(), "filling").await;
     }
     post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
