@@ -78,8 +78,7 @@ pub(crate) use report::{Report, ReportId, Reported, Resolved};
 pub(crate) use room::{HistoryVisibility, JoinRule, Member, Membership, Room, Rules, authorising_user_of};
 pub(crate) use room_version::RoomVersion;
 pub(crate) use sliding::{
-    Extensions, InboxWish, Listed, RequiredState, RoomView, Scope, SlidingRequest, SlidingWish, WishedList,
-    bumps, inbox_token,
+    InboxWish, Listed, RequiredState, RoomView, Scope, SlidingRequest, SlidingWish, bumps, inbox_token,
 };
 pub(crate) use space::{Child, Walk};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};
