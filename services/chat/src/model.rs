@@ -80,8 +80,7 @@ pub(crate) use room::{
 };
 pub(crate) use room_version::RoomVersion;
 pub(crate) use sliding::{
-    Extensions, InboxWish, Listed, RequiredState, RoomView, Scope, SlidingRequest, SlidingWish, WishedList,
-    bumps, inbox_token,
+    InboxWish, Listed, RequiredState, RoomView, Scope, SlidingRequest, SlidingWish, bumps, inbox_token,
 };
 pub(crate) use space::{Child, Walk};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};

@@ -204,7 +204,7 @@ impl Look<'_> {
         let is_cut = visits.len() < places.len();
         let changed = self.changed_rooms(tx).await?;
         let (answer, received) = self
-            .extensions(tx, &rooms, (&places, &mut visits), &changed, entries)
+            .extensions(tx, &rooms, (places.as_slice(), &mut visits), &changed, entries)
             .await?;
         let mut steps = self.steps(&rooms, visits);
         for found in changed.into_iter().filter(is_out) {

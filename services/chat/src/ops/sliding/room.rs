@@ -141,33 +141,16 @@ impl Look<'_> {
             .state(tx, room_id, (low, now), &view.required, &speakers)
             .await?;
         let unread = self.unread(tx, room_id).await?;
-        let is_new = |event: &Event| from.is_none_or(|from| event.position > from);
-        let has_new_name = state.name.as_ref().is_some_and(is_new);
-        let has_moved_members = timeline.limited
-            || timeline
-                .events
-                .iter()
-                .chain(&state.events)
-                .any(|event| event.kind == MEMBER && is_new(event));
         let mut answer = self.answer_of(room);
         answer.initial = from.is_none();
-        Self::tell_names(&mut answer, &state, from);
-        if from.is_none() || has_moved_members {
-            let (joined, invited) = store::memberships::count(tx, room_id).await?;
-            (answer.joined_count, answer.invited_count) = (Some(joined), Some(invited));
-        }
-        let is_nameless = content(state.name.as_ref())
-            .name
-            .is_none_or(|name| name.is_empty());
-        if is_nameless && (from.is_none() || has_moved_members || has_new_name) {
-            answer.heroes = Some(self.heroes(tx, room_id).await?);
-        }
+        let has_new_names = self
+            .tell_names(tx, &mut answer, (room_id, from), (&timeline, &state))
+            .await?;
         let is_empty = from.is_some()
             && timeline.events.is_empty()
             && !timeline.limited
             && state.events.is_empty()
-            && !has_new_name
-            && answer.avatar.is_none()
+            && !has_new_names
             && record.is_some_and(|record| record.unread == unread);
         let since = self.since_of(room_id);
         let live = timeline.events.iter().filter(|event| event.position > since);
@@ -190,6 +173,36 @@ impl Look<'_> {
             },
             start: Some(timeline.start),
         })
+    }
+
+    /// Tells the name, the picture and who is in the room, where the client does not have them; returns whether the
+    /// name or the picture is new.
+    async fn tell_names(
+        &self,
+        tx: &mut Tx<'_>,
+        answer: &mut RoomAnswer,
+        (room_id, from): (&str, Option<i64>),
+        (timeline, state): (&Timeline, &State),
+    ) -> Result<bool, ChatError> {
+        let is_new = |event: &&Event| from.is_none_or(|from| event.position > from);
+        let new_name = state.name.as_ref().filter(is_new);
+        let new_avatar = state.avatar.as_ref().filter(is_new);
+        answer.name = content(new_name).name.filter(|name| !name.is_empty());
+        answer.avatar = new_avatar.map(|event| content(Some(event)).url.map_or(Value::Null, Value::String));
+        let mut told = timeline.events.iter().chain(&state.events);
+        let have_moved =
+            from.is_none() || timeline.limited || told.any(|event| event.kind == MEMBER && is_new(&event));
+        if have_moved {
+            let (joined, invited) = store::memberships::count(tx, room_id).await?;
+            (answer.joined_count, answer.invited_count) = (Some(joined), Some(invited));
+        }
+        let is_nameless = content(state.name.as_ref())
+            .name
+            .is_none_or(|name| name.is_empty());
+        if is_nameless && (have_moved || new_name.is_some()) {
+            answer.heroes = Some(self.heroes(tx, room_id).await?);
+        }
+        Ok(new_name.is_some() || new_avatar.is_some())
     }
 
     /// The latest events of a room after one position and up to another.
@@ -277,17 +290,6 @@ impl Look<'_> {
         Ok(state)
     }
 
-    /// Tells the name and the picture when the client does not have them.
-    fn tell_names(answer: &mut RoomAnswer, state: &State, from: Option<i64>) {
-        let is_new = |event: &&Event| from.is_none_or(|from| event.position > from);
-        if let Some(event) = state.name.as_ref().filter(is_new) {
-            answer.name = content(Some(event)).name.filter(|name| !name.is_empty());
-        }
-        if let Some(event) = state.avatar.as_ref().filter(is_new) {
-            answer.avatar = Some(content(Some(event)).url.map_or(Value::Null, Value::String));
-        }
-    }
-
     /// People who stand for a room without a name: those in it, else those asked in, else those who were in it.
     async fn heroes(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Vec<Hero>, ChatError> {
         let mut people = Vec::new();
@@ -308,7 +310,7 @@ impl Look<'_> {
             .collect();
         let members = store::state::current(tx, &keys).await?;
         let heroes = users.into_iter().map(|user| {
-            let of_user = |event: &&Event| event.state_key.as_deref() == Some(&user);
+            let of_user = |event: &&Event| event.state_key.as_deref() == Some(user.as_str());
             let profile = content(members.iter().find(of_user));
             Hero {
                 user_id: user,
