@@ -35,6 +35,7 @@ mod push;
 mod push_rules;
 mod pushers;
 mod ranges;
+mod recalled;
 mod relations;
 mod reports;
 mod retried;
