@@ -1,4 +1,5 @@
-//! Chat sends: each client sends text messages into a room of two, one after another.
+//! Chat: each client sends text messages into a room of two, one after another; or into larger rooms whose members all
+//! sync. Beside that, what waiting, a first sync and the growth of rooms cost.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -7,14 +8,14 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use crate::BenchOptions;
 use crate::client::Client;
 use crate::load::{self, AsyncStep};
 use crate::people::{Person, sign_up_many};
 use crate::raw::{self, Rows};
-use crate::report::Report;
+use crate::report::{More, Report, thousandths};
 use crate::server::Server;
 use crate::store::BenchStore;
+use crate::{BenchOptions, ChatOptions, crowd, deliver, growth, idle, initial, machine};
 
 /// Messages on one page when they are read back.
 const PAGE_MESSAGES: usize = 500;
@@ -127,8 +128,9 @@ async fn read_room(address: SocketAddr, token: &str, room_id: &str) -> Result<Ha
     }
 }
 
+/// Sends one message after the other.
 #[derive(Clone)]
-struct SendMessages;
+pub(crate) struct SendMessages;
 
 impl AsyncStep<Writer> for SendMessages {
     async fn run(&self, writer: &mut Writer, number: u64) -> Result<()> {
@@ -137,25 +139,57 @@ impl AsyncStep<Writer> for SendMessages {
     }
 }
 
-/// Runs the bench against a server of its own, started from `program`.
+/// Runs the bench against a server of its own, started from `program`: the load, then what else was asked for.
 ///
 /// # Errors
 /// A request failed, or what was acknowledged is not there afterwards.
-pub async fn run(program: &Path, options: &BenchOptions) -> Result<Report> {
+pub async fn run(program: &Path, options: &BenchOptions, wanted: &ChatOptions) -> Result<Report> {
+    let syncing = wanted.rooms.map_or(0, |rooms| rooms.rooms * rooms.members);
+    machine::allow_open_files(u64::try_from(syncing.max(wanted.idle) + options.clients + 1_000)?)?;
     let store = BenchStore::named_or_temporary(options.store.as_deref())?;
     let server = Server::start(program, store.url()).await?;
-    let mut writers = writers(server.address(), 0, options.clients).await?;
-    writers.truncate(options.clients);
-    let (load, writers) = load::run(writers, options, SendMessages).await?;
-    let verified = verify(server.address(), &writers).await?;
+    let address = server.address();
+    let (load, writers, deliveries) = match wanted.rooms {
+        Some(rooms) => {
+            let people = crowd::sign_up(address, 0, syncing).await?;
+            let (load, writers, deliveries) = deliver::measure(address, &people, options, rooms).await?;
+            (load, writers, Some(deliveries))
+        }
+        None => {
+            let mut writers = writers(address, 0, options.clients).await?;
+            writers.truncate(options.clients);
+            let (load, writers) = load::run(writers, options, SendMessages).await?;
+            (load, writers, None)
+        }
+    };
+    let mut verified = verify(address, &writers).await?;
+    drop(writers);
+    let mut more = More {
+        deliveries,
+        ..More::default()
+    };
+    // Numbers of their own, so that nobody of one phase is in a room of another.
+    if wanted.initial_sync_rooms > 0 {
+        let account = crowd::sign_up(address, 1_000_000, 1).await?;
+        let account = account.first().context("nobody was signed up")?;
+        let rooms = wanted.initial_sync_rooms;
+        more.initial_sync_ms = Some(thousandths(initial::measure(address, account, rooms).await?));
+        more.initial_sync_rooms = Some(rooms);
+    }
+    if wanted.growth {
+        let people = crowd::sign_up(address, 2_000_000, growth::PEOPLE).await?;
+        let (figures, read_back) = growth::measure(address, &people, options).await?;
+        (more.growth, verified) = (figures, verified + read_back);
+    }
+    if wanted.idle > 0 {
+        let people = crowd::sign_up(address, 3_000_000, wanted.idle).await?;
+        crowd::pair_up(address, &people).await?;
+        let process_id = server.process_id().context("the server ended")?;
+        more.idle_bytes_per_client = Some(idle::measure(address, process_id, &people).await?);
+        more.idle_clients = Some(wanted.idle);
+    }
     server.stop().await?;
     let raw_per_s = raw::measure(store.url(), Rows::Message, options).await?;
-    Ok(Report::new(
-        "chat",
-        options,
-        store.url(),
-        &load,
-        raw_per_s,
-        verified,
-    ))
+    let report = Report::new("chat", options, store.url(), &load, raw_per_s, verified);
+    Ok(report.with(more))
 }

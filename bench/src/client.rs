@@ -1,6 +1,6 @@
 //! One client: a kept-alive HTTP/1.1 connection with one request under way.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -109,11 +109,32 @@ impl Client {
     /// # Errors
     /// Nobody listens there.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("cannot connect to {address}"))?;
+        Self::over(stream, address).await
+    }
+
+    /// Connects from an address of this machine: each has ports of its own.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        let stream = socket
+            .connect(address)
+            .await
+            .with_context(|| format!("cannot connect from {source} to {address}"))?;
+        Self::over(stream, address).await
+    }
+
+    async fn over(stream: TcpStream, address: SocketAddr) -> Result<Self> {
         let host = HeaderValue::from_str(&address.to_string())?;
         Ok(Self {
             address,
             host,
-            connection: open(address).await?,
+            connection: open(stream).await?,
             authorization: None,
         })
     }
@@ -134,7 +155,10 @@ impl Client {
     /// # Errors
     /// Nobody listens there.
     pub async fn reconnect(&mut self) -> Result<()> {
-        self.connection = open(self.address).await?;
+        let stream = TcpStream::connect(self.address)
+            .await
+            .with_context(|| format!("cannot connect to {}", self.address))?;
+        self.connection = open(stream).await?;
         Ok(())
     }
 
@@ -222,10 +246,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-async fn open(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("cannot connect to {address}"))?;
+async fn open(stream: TcpStream) -> Result<SendRequest<Full<Bytes>>> {
     stream.set_nodelay(true)?;
     let (connection, task) = handshake(TokioIo::new(stream)).await?;
     // Ends by itself when either side closes; its error shows at the next request.

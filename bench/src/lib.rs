@@ -5,7 +5,13 @@
 
 pub mod chat;
 pub mod client;
+mod crowd;
+mod deliver;
+mod growth;
+mod idle;
+mod initial;
 pub mod load;
+mod machine;
 pub mod pay;
 pub mod people;
 mod raw;
@@ -26,6 +32,30 @@ pub struct BenchOptions {
     pub warm_up: Duration,
     /// The store to use; a temporary embedded one when there is none.
     pub store: Option<String>,
+}
+
+/// What else a chat bench measures; each is a phase of its own on the same server, and none is on by default.
+#[derive(Debug, Clone, Default)]
+pub struct ChatOptions {
+    /// Rooms whose members all sync while some of them write.
+    pub rooms: Option<RoomsLoad>,
+    /// How many long polls are parked, to see what each costs the server's memory.
+    pub idle: usize,
+    /// In how many rooms a person is whose initial sync is timed.
+    pub initial_sync_rooms: usize,
+    /// Whether sends are measured in rooms of 2 to 10,000.
+    pub growth: bool,
+}
+
+/// A load in rooms whose members all sync.
+#[derive(Debug, Clone, Copy)]
+pub struct RoomsLoad {
+    /// Rooms; each member is in one of them.
+    pub rooms: usize,
+    /// People in each.
+    pub members: usize,
+    /// Messages a second in all; as many as the server takes without it.
+    pub rate_per_s: Option<u32>,
 }
 
 impl Default for BenchOptions {

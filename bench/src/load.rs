@@ -42,7 +42,7 @@ where
             let mut latencies_us = Histogram::<u64>::new(3)?;
             let mut acknowledged = 0_u64;
             while !stop.load(Ordering::Relaxed) {
-                let begun = Instant::now();
+                let begun = step.begin(&worker, acknowledged).await;
                 step.run(&mut worker, acknowledged).await?;
                 acknowledged += 1;
                 if measuring.load(Ordering::Relaxed) {
@@ -80,12 +80,17 @@ where
 
 /// What one worker does again and again.
 pub trait AsyncStep<W>: Clone + Send + Sync + 'static {
+    /// Waits until it is time to do it, and says from when on its latency counts. Without a pace that is at once.
+    fn begin(&self, _worker: &W, _number: u64) -> impl Future<Output = Instant> + Send {
+        std::future::ready(Instant::now())
+    }
+
     /// Does it once; `number` counts this worker's requests.
     fn run(&self, worker: &mut W, number: u64) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// A count as a figure. Counts here stay far below the 2^53 that a double holds exactly.
 #[expect(clippy::cast_precision_loss, reason = "counts of a run of seconds")]
-const fn count(number: u64) -> f64 {
+pub(crate) const fn count(number: u64) -> f64 {
     number as f64
 }

@@ -37,6 +37,7 @@ pub use limits::StoreLimits;
 pub use look::{
     Chunks, ChunksSeen, HostCopy, HostFacts, HostTable, LateJob, SeenHost, look_at_hosts, table_names,
 };
+pub use many::Asked;
 pub use migrate::{Applied, Migration, Migrations, all_steps};
 pub use postgres::PostgresUrl;
 pub use row::Row;

@@ -2,11 +2,45 @@
 
 use crate::{Row, StoreError, ToValue, Tx, Value};
 
-/// Rows that one statement takes, largest first. 100 rows go as 64 + 16 + 16 + 4.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// Rows that one statement takes, largest first. 100 rows go as 64 + 32 + 4.
+const SIZES: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// The most parameters either engine takes in one statement.
 const PARAMETERS_MAX: usize = 32_766;
+
+/// A statement with its values, of which several go out together by [`Tx::ask_all`].
+#[derive(Debug)]
+pub struct Asked<'v> {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value<'v>>,
+}
+
+impl<'v> Asked<'v> {
+    /// `sql` with values for `$1`, `$2`, ...
+    #[must_use]
+    pub fn new(sql: &str, values: Vec<Value<'v>>) -> Self {
+        Self {
+            sql: sql.to_owned(),
+            values,
+        }
+    }
+
+    /// `before ($1, $2, ...) after` for all `keys`: an IN list, in as few statements as there are. The last key is
+    /// repeated until their number is one of a few.
+    #[must_use]
+    pub fn among<K: ToValue>(before: &str, keys: &'v [K], after: &str) -> Vec<Self> {
+        let chunks = keys.chunks(SIZES[0]).map(|chunk| {
+            let count = chunk.len().next_power_of_two();
+            let last = chunk.last().into_iter().cycle();
+            let padded = chunk.iter().chain(last).take(count);
+            Self {
+                sql: format!("{before} {} {after}", tuples(1, count)),
+                values: padded.map(ToValue::to_value).collect(),
+            }
+        });
+        chunks.collect()
+    }
+}
 
 impl Tx<'_> {
     /// Runs `before ($1, $2), ($3, $4), ... after` for all `rows`: a VALUES list. Returns the rows of all
@@ -21,17 +55,13 @@ impl Tx<'_> {
         after: &str,
     ) -> Result<Vec<Row>, StoreError> {
         let width = rows.first().map_or(1, Vec::len);
-        let mut answer = Vec::with_capacity(rows.len());
-        for chunk in chunks(rows, width) {
-            let sql = format!("{before} {} {after}", tuples(chunk.len(), width));
-            let values: Vec<&dyn ToValue> = chunk
-                .iter()
-                .flatten()
-                .map(|value| value as &dyn ToValue)
-                .collect();
-            answer.append(&mut self.query(&sql, &values).await?);
-        }
-        Ok(answer)
+        let asked: Vec<Asked<'_>> = chunks(rows, width)
+            .map(|chunk| Asked {
+                sql: format!("{before} {} {after}", tuples(chunk.len(), width)),
+                values: chunk.iter().flatten().map(ToValue::to_value).collect(),
+            })
+            .collect();
+        Ok(self.ask_all(&asked).await?.into_iter().flatten().collect())
     }
 
     /// Runs `before ($1, $2, ...) after` for all `keys`: an IN list.
@@ -44,13 +74,8 @@ impl Tx<'_> {
         keys: &[K],
         after: &str,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut answer = Vec::new();
-        for chunk in chunks(keys, 1) {
-            let sql = format!("{before} {} {after}", tuples(1, chunk.len()));
-            let values: Vec<&dyn ToValue> = chunk.iter().map(|key| key as &dyn ToValue).collect();
-            answer.append(&mut self.query(&sql, &values).await?);
-        }
-        Ok(answer)
+        let asked = Asked::among(before, keys, after);
+        Ok(self.ask_all(&asked).await?.into_iter().flatten().collect())
     }
 }
 
@@ -93,8 +118,19 @@ mod tests {
         let sizes: Vec<usize> = chunks(&rows, 3).map(<[u32]>::len).collect();
         assert_eq!(sizes, [256, 64, 16, 4, 1]);
         assert_eq!(chunks(&rows, 3).flatten().copied().collect::<Vec<_>>(), rows);
-        assert_eq!(chunks(&rows, 200).map(<[u32]>::len).max(), Some(64));
+        assert_eq!(chunks(&rows, 200).map(<[u32]>::len).max(), Some(128));
         assert_eq!(chunks::<u32>(&[], 3).count(), 0);
+    }
+
+    #[test]
+    fn keys_are_filled_up_to_few_sizes() {
+        let keys: Vec<i64> = (0..259).collect();
+        let asked = Asked::among("IN", &keys, "");
+        let counts: Vec<usize> = asked.iter().map(|asked| asked.values.len()).collect();
+        assert_eq!(counts, [256, 4]);
+        assert_eq!(asked[1].sql, "IN ($1, $2, $3, $4) ");
+        assert_eq!(asked[1].values[2..], [Value::Integer(258), Value::Integer(258)]);
+        assert!(Asked::among::<i64>("IN", &[], "").is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A transaction as the services see it: SQL text and values in, rows out, on either engine.
 
 use crate::error::Failure;
+use crate::many::Asked;
 use crate::postgres::PostgresTransaction;
 use crate::sqlite::SqliteTransaction;
 use crate::value::{ToValue, Value};
@@ -133,6 +134,22 @@ impl<'c> Tx<'c> {
                 .map(|statement| transaction.query(statement.sql, &statement.values))
                 .collect(),
             Engine::Postgres(transaction) => transaction.run_all(statements).await,
+        };
+        outcome.map_err(|failure| self.poisoned_by(failure))
+    }
+
+    /// As [`Tx::run_all`], for statements that are made as they are needed.
+    ///
+    /// # Errors
+    /// As [`Tx::run_all`].
+    pub async fn ask_all(&mut self, asked: &[Asked<'_>]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.refuse_if_poisoned()?;
+        let outcome = match &mut self.engine {
+            Engine::Sqlite(transaction) => asked
+                .iter()
+                .map(|asked| transaction.query(&asked.sql, &asked.values))
+                .collect(),
+            Engine::Postgres(transaction) => transaction.ask_all(asked).await,
         };
         outcome.map_err(|failure| self.poisoned_by(failure))
     }

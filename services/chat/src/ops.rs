@@ -140,6 +140,7 @@ struct Inner {
     /// How often people do what troubles others.
     rates: Rates,
     presence: presence::PresenceRoom,
+    filters: filters::KnownFilters,
     /// Up to which room the index of the search was looked after.
     search_sweep: Mutex<String>,
     desk: Desk,
@@ -176,6 +177,7 @@ impl Chat {
             media: media::node_room(),
             rates: Rates::default(),
             presence: presence::PresenceRoom::new(settings.is_presence_off),
+            filters: filters::KnownFilters::default(),
             search_sweep: Mutex::default(),
             desk: Desk::new(settings.previews),
             sliding: SlidingDesk::default(),

@@ -37,6 +37,7 @@ mod push;
 mod push_rules;
 mod pushers;
 mod ranges;
+mod recalled;
 mod registration;
 mod relations;
 mod reports;

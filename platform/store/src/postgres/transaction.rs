@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use super::failure::classify;
 use crate::Row;
 use crate::error::Failure;
+use crate::many::Asked;
 use crate::tx::Statement;
 use crate::value::Value;
 
@@ -75,6 +76,12 @@ impl<'c> PostgresTransaction<'c> {
         );
         // The first failure in their order, not the first to be seen: those after it fail too, only because the
         // transaction is lost, and would hide a conflict that is to be tried again.
+        answers.await.into_iter().collect()
+    }
+
+    /// As [`Self::run_all`].
+    pub(crate) async fn ask_all(&self, asked: &[Asked<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
+        let answers = join_all(asked.iter().map(|asked| self.query(&asked.sql, &asked.values)));
         answers.await.into_iter().collect()
     }
 

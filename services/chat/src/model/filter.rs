@@ -1,5 +1,7 @@
 //! What a client wants to hear of (client-server API, "Filtering").
 
+use std::sync::Arc;
+
 use ruma::api::client::filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, UrlFilter};
 use serde::Deserialize;
 
@@ -9,12 +11,12 @@ use super::{Event, Fields};
 
 /// What a sync is to hold.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SyncFilter(FilterDefinition);
+pub(crate) struct SyncFilter(Arc<FilterDefinition>);
 
 impl SyncFilter {
     /// Reads a definition.
-    pub(crate) const fn new(definition: FilterDefinition) -> Self {
-        Self(definition)
+    pub(crate) fn new(definition: FilterDefinition) -> Self {
+        Self(Arc::new(definition))
     }
 
     /// Whether the room is wanted.
@@ -27,27 +29,40 @@ impl SyncFilter {
     }
 
     /// Whether rooms one has left are wanted in a first sync.
-    pub(crate) const fn wants_left_rooms(&self) -> bool {
+    pub(crate) fn wants_left_rooms(&self) -> bool {
         self.0.room.include_leave
     }
 
+    /// Whether it leaves messages as they are, and asks for nothing to be told with them.
+    pub(crate) fn is_plain(&self) -> bool {
+        let room = &self.0.room;
+        let mut timeline = room.timeline.clone();
+        // What these two ask for is told all the same.
+        (timeline.limit, timeline.unread_thread_notifications) = (None, false);
+        timeline.is_empty()
+            && self.0.event_fields.is_none()
+            && room.rooms.is_none()
+            && room.not_rooms.is_empty()
+            && !self.state().lazy_loads_members()
+    }
+
     /// For the timelines.
-    pub(crate) const fn timeline(&self) -> EventFilter<'_> {
+    pub(crate) fn timeline(&self) -> EventFilter<'_> {
         EventFilter(&self.0.room.timeline)
     }
 
     /// For the state.
-    pub(crate) const fn state(&self) -> EventFilter<'_> {
+    pub(crate) fn state(&self) -> EventFilter<'_> {
         EventFilter(&self.0.room.state)
     }
 
     /// For receipts and typing.
-    pub(crate) const fn ephemeral(&self) -> EventFilter<'_> {
+    pub(crate) fn ephemeral(&self) -> EventFilter<'_> {
         EventFilter(&self.0.room.ephemeral)
     }
 
     /// For what the person keeps about a room.
-    pub(crate) const fn room_account_data(&self) -> EventFilter<'_> {
+    pub(crate) fn room_account_data(&self) -> EventFilter<'_> {
         EventFilter(&self.0.room.account_data)
     }
 
@@ -57,7 +72,7 @@ impl SyncFilter {
     }
 
     /// Whether unread messages are counted for each thread apart.
-    pub(crate) const fn counts_threads(&self) -> bool {
+    pub(crate) fn counts_threads(&self) -> bool {
         self.0.room.timeline.unread_thread_notifications
     }
 

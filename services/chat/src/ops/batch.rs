@@ -48,8 +48,7 @@ pub(super) async fn run(
     if needs.positions == 0 {
         return Ok(vec![Ok(None); requests.len()]);
     }
-    let first_position = store::streams::draw(tx, stream, needs.positions).await?;
-    let loaded = load(tx, &needs).await?;
+    let (first_position, loaded) = load(tx, stream, &needs).await?;
     let mut bench = Bench::new(loaded, first_position, server_name);
     for event in &unplaced {
         bench.place(event);
@@ -68,10 +67,11 @@ pub(super) async fn run(
         room_ids: Vec::new(),
         memberships: Vec::new(),
         people: Vec::new(),
+        plain: None,
     };
     let news = writes::keep(tx, bench, now, news).await?;
     let hub = Arc::clone(hub);
-    tx.after_commit(move || hub.announce(&news));
+    tx.after_commit(move || hub.announce(news));
     Ok(answers)
 }
 

@@ -1,9 +1,12 @@
 //! Filters that clients leave with us.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use haechi_base::PersonId;
 use haechi_store::Tx;
+use parking_lot::Mutex;
 use ruma::api::client::filter::FilterDefinition;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +14,16 @@ use super::Chat;
 use crate::model::limits::ACCOUNT_DATA_BYTES_MAX;
 use crate::model::{ChatError, Content, SyncFilter};
 use crate::store;
+
+/// Filters that are kept in memory; a filter never changes under its id.
+const KNOWN_MAX: usize = 4_096;
+
+/// The largest definition that is kept there, in bytes.
+const KNOWN_BYTES_MAX: usize = 4_096;
+
+/// The filters that syncs named lately.
+#[derive(Default)]
+pub(super) struct KnownFilters(Mutex<HashMap<(PersonId, String), SyncFilter>>);
 
 impl Chat {
     /// Keeps a filter; the same one has the same id.
@@ -61,8 +74,23 @@ impl Chat {
         person: PersonId,
         filter_id: String,
     ) -> Result<SyncFilter, ChatError> {
+        let key = (person, filter_id.clone());
+        if let Some(known) = self.0.filters.0.lock().get(&key) {
+            return Ok(known.clone());
+        }
         match self.filter(person, filter_id).await {
-            Ok(definition) => Ok(SyncFilter::new(definition)),
+            Ok(definition) => {
+                let is_small = Content::of(&definition).as_str().len() <= KNOWN_BYTES_MAX;
+                let filter = SyncFilter::new(definition);
+                if is_small {
+                    let mut known = self.0.filters.0.lock();
+                    if known.len() >= KNOWN_MAX {
+                        known.clear();
+                    }
+                    known.insert(key, filter.clone());
+                }
+                Ok(filter)
+            }
             Err(ChatError::NotFound(reason)) => Err(ChatError::InvalidParameter(reason)),
             Err(error) => Err(error),
         }

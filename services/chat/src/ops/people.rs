@@ -118,9 +118,10 @@ pub(super) async fn run(
         room_ids: told.room_ids.into_iter().collect(),
         memberships: Vec::new(),
         people: told.people.into_iter().collect(),
+        plain: None,
     };
     let hub = Arc::clone(hub);
-    tx.after_commit(move || hub.announce(&news));
+    tx.after_commit(move || hub.announce(news));
     Ok(answers)
 }
 

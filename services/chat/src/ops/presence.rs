@@ -168,6 +168,11 @@ impl Chat {
         Ok(())
     }
 
+    /// Whether any presence is new to a person since a serial.
+    pub(super) fn has_presence_news(&self, person: PersonId, since: i64) -> bool {
+        self.tells_presence() && !self.0.presence.board.news(person, since).is_empty()
+    }
+
     /// The presence that is new to a person since a serial; for a first sync, of those who are here.
     pub(super) async fn presence_news(
         &self,

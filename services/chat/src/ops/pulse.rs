@@ -6,6 +6,7 @@
 //! whom they concern.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use haechi_store::{Store, StoreError, Tx};
@@ -29,6 +30,8 @@ type Ranges = Vec<(i64, i64)>;
 pub(crate) struct Pulse {
     reach: watch::Sender<SyncToken>,
     told: Mutex<[Ranges; COUNTERS]>,
+    /// Whether a sync was answered from memory since the last look.
+    was_used: AtomicBool,
 }
 
 impl Default for Pulse {
@@ -36,6 +39,7 @@ impl Default for Pulse {
         Self {
             reach: watch::Sender::new(SyncToken::new([0; COUNTERS], 0)),
             told: Mutex::default(),
+            was_used: AtomicBool::new(false),
         }
     }
 }
@@ -44,6 +48,13 @@ impl Pulse {
     /// How far others have brought the streams, as far as is known; while somebody holds it, the node looks.
     pub(crate) fn follow(&self) -> watch::Receiver<SyncToken> {
         self.reach.subscribe()
+    }
+
+    /// How far others have brought the streams; said to a sync that is answered from memory, which keeps the node
+    /// looking though nobody should wait.
+    pub(crate) fn seen(&self) -> SyncToken {
+        self.was_used.store(true, Ordering::Relaxed);
+        *self.reach.borrow()
     }
 
     /// Notes positions that were told of, once they are committed.
@@ -103,7 +114,8 @@ pub(super) async fn beat_until_shutdown(hub: Arc<Hub>, store: Store, shutdown: C
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }
-        if hub.pulse.reach.receiver_count() == 0 {
+        let was_used = hub.pulse.was_used.swap(false, Ordering::Relaxed);
+        if hub.pulse.reach.receiver_count() == 0 && !was_used {
             hub.pulse.forget_told();
             before = None;
             continue;
@@ -114,6 +126,9 @@ pub(super) async fn beat_until_shutdown(hub: Arc<Hub>, store: Store, shutdown: C
         match found {
             Ok(now) => {
                 hub.pulse.take_up(before, now);
+                if let Some(before) = before {
+                    hub.lose_untold(&before);
+                }
                 before = Some(now);
             }
             Err(error) => tracing::warn!(%error, "cannot look for what other nodes wrote"),

@@ -114,14 +114,14 @@ impl Chat {
         let now = self.now();
         let until = duration.map(|duration| now + duration);
         if self.0.typing.set(&room_id, person, until, now) {
-            self.0.hub.wake_rooms(std::iter::once(room_id.as_str()));
+            self.0.hub.wake_room(&room_id);
         }
         if let Some(duration) = duration {
             let chat = self.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(duration + Duration::from_millis(5)).await;
                 if chat.0.typing.expire(&room_id, chat.now()) {
-                    chat.0.hub.wake_rooms(std::iter::once(room_id.as_str()));
+                    chat.0.hub.wake_room(&room_id);
                 }
             });
         }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod left;
+mod recall;
 mod receipts;
 mod room;
 
@@ -53,21 +54,26 @@ impl Chat {
         let end_of_wait = tokio::time::sleep(wish.wait.min(SYNC_WAIT_MAX));
         tokio::pin!(end_of_wait);
         let mut is_first_look = true;
+        // Who does not wait is told what is in the store: what this node was not told of is found there alone.
+        let recalling = since.filter(|_| may_wait && !wish.wait.is_zero() && wish.filter.is_plain());
         loop {
             // Noted before the store is read, so that what comes in between wakes the wait below.
             let (mut news, is_stranger) = self.0.hub.listen(actor.person, self.now());
             if is_stranger {
-                self.introduce(actor).await?;
+                Box::pin(self.introduce(actor)).await?;
             }
             let mut by_others = self.0.hub.pulse.follow();
-            let answer = self.snapshot(actor, since, &wish).await?;
+            let recalled = recalling.and_then(|since| self.recall(actor, since, &wish));
+            let is_recalled = recalled.is_some();
+            let answer = match recalled {
+                Some(answer) => answer,
+                // In a box: who waits below is not to carry its size.
+                None => Box::pin(self.look_up(actor, since, &wish)).await?,
+            };
             if let Some(since) = since.filter(|_| is_first_look && answer.has_received) {
                 self.forget_received(actor, since);
             }
-            is_first_look = false;
-            // Rooms that were entered through another node are known to nobody here until now.
-            let rooms = answer.rooms.join.keys().map(String::as_str);
-            self.0.hub.learn_rooms(actor.person, rooms);
+            is_first_look &= is_recalled;
             if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
                 return Ok(answer);
             }
@@ -78,6 +84,22 @@ impl Chat {
                 () = self.0.context.shutdown.cancelled() => return Ok(answer),
             }
         }
+    }
+
+    /// Looks into the store, and has the hub keep in mind what is there.
+    async fn look_up(
+        &self,
+        actor: &Actor,
+        since: Option<SyncToken>,
+        wish: &SyncWish,
+    ) -> Result<SyncAnswer, ChatError> {
+        let turn = self.0.hub.turn(actor.person);
+        let answer = self.snapshot(actor, since, wish).await?;
+        // Rooms that were entered through another node are known to nobody here until now.
+        let rooms = answer.rooms.join.keys().map(String::as_str);
+        self.0.hub.learn_rooms(actor.person, rooms);
+        self.keep_in_mind(actor, &answer, turn);
+        Ok(answer)
     }
 
     /// Tells the hub which rooms a person is in.
@@ -130,6 +152,11 @@ impl Chat {
                 left: &left,
             };
             let news = chat.device_news(tx, &actor, since, now, rooms).await?;
+            answer.is_memorable = since.is_some()
+                && !wish.full_state
+                && reader.ignored.is_empty()
+                && !tx.may_lag()
+                && !chat.store().is_degraded();
             answer.take_devices(news);
             Ok(answer)
         })

@@ -55,7 +55,7 @@ pub(crate) struct Taste<'t> {
 
 impl<'t> Taste<'t> {
     /// The rules of their own, where those say something else of this room than everybody's.
-    fn own_rules(&self, room_id: &str) -> Option<&'t PushRules> {
+    pub(super) fn own_rules(&self, room_id: &str) -> Option<&'t PushRules> {
         self.rules.filter(|rules| rules.differ_in(room_id))
     }
 }
@@ -124,6 +124,6 @@ impl Chat {
     }
 }
 
-fn small(number: i64) -> u32 {
+pub(super) fn small(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }

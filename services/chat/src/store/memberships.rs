@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use haechi_base::PersonId;
-use haechi_store::{Row, StoreError, ToValue, Tx, Value};
+use haechi_store::{Asked, Row, StoreError, ToValue, Tx, Value};
 
 use crate::model::{Member, Membership, Stream, SyncToken, member_key, stream_of};
 
@@ -65,15 +65,25 @@ pub(crate) async fn find(
     tx: &mut Tx<'_>,
     pairs: &[(PersonId, &str)],
 ) -> Result<Vec<FoundMember>, StoreError> {
-    let keys: Vec<Vec<u8>> = pairs
+    read_all(&tx.query_in(COLUMNS_FIND, &keys_of(pairs), "").await?)
+}
+
+/// The names of these pairs, for [`asked`].
+pub(crate) fn keys_of(pairs: &[(PersonId, &str)]) -> Vec<Vec<u8>> {
+    pairs
         .iter()
         .map(|(person, room_id)| member_key(*person, room_id))
-        .collect();
-    tx.query_in(COLUMNS_FIND, &keys, "")
-        .await?
-        .iter()
-        .map(read)
         .collect()
+}
+
+/// Finds memberships by the names of their pairs: for [`read_all`].
+pub(crate) fn asked(keys: &[Vec<u8>]) -> Vec<Asked<'_>> {
+    Asked::among(COLUMNS_FIND, keys, "")
+}
+
+/// The memberships of an answer.
+pub(crate) fn read_all(rows: &[Row]) -> Result<Vec<FoundMember>, StoreError> {
+    rows.iter().map(read).collect()
 }
 
 /// One membership.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use haechi_base::{PersonId, Time};
-use haechi_store::{Row, Statement, StoreError, ToValue, Tx, Value};
+use haechi_store::{Asked, Row, Statement, StoreError, ToValue, Tx, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +53,16 @@ pub(crate) struct FoundRoom {
 /// The rooms of these ids that are there.
 pub(crate) async fn find(tx: &mut Tx<'_>, room_ids: &[&str]) -> Result<Vec<FoundRoom>, StoreError> {
     tx.query_in(FIND, room_ids, "").await?.iter().map(read).collect()
+}
+
+/// Finds the rooms of these ids: for [`read_all`].
+pub(crate) fn asked<'r>(room_ids: &'r [&'r str]) -> Vec<Asked<'r>> {
+    Asked::among(FIND, room_ids, "")
+}
+
+/// The rooms of an answer.
+pub(crate) fn read_all(rows: &[Row]) -> Result<Vec<FoundRoom>, StoreError> {
+    rows.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<FoundRoom, StoreError> {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use haechi_base::PersonId;
-use haechi_store::{StoreError, Tx};
+use haechi_store::{Row, StoreError, Tx};
 
 use super::super::stream::{Request, Wish};
 use super::relate;
-use crate::model::{Draft, Event, Relation, Room, authorising_user_of, person_of, stream_of};
+use crate::model::{Draft, Event, Relation, Room, Stream, authorising_user_of, person_of, stream_of};
 use crate::store;
 use crate::store::state::StateKey;
 
@@ -125,10 +125,36 @@ pub(super) struct Loaded {
     pub(super) thread_ordinals: HashMap<(String, String), i64>,
 }
 
-pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
+/// Draws the positions that are needed and looks everything up; returns the first position.
+pub(super) async fn load(
+    tx: &mut Tx<'_>,
+    stream: Stream,
+    needs: &Needs,
+) -> Result<(i64, Loaded), StoreError> {
     let room_ids: Vec<&str> = needs.rooms.iter().map(String::as_str).collect();
-    for found in store::rooms::find(tx, &room_ids).await? {
+    let pairs: Vec<(PersonId, &str)> = needs
+        .members
+        .iter()
+        .map(|(person, room_id)| (*person, room_id.as_str()))
+        .collect();
+    let member_keys = store::memberships::keys_of(&pairs);
+    // What every batch asks goes out at once. The counter comes first: who draws from it at the same time waits there.
+    let mut asked = vec![store::streams::asked_draw(stream, needs.positions)];
+    asked.extend(store::rooms::asked(&room_ids));
+    let of_rooms = asked.len();
+    asked.extend(store::memberships::asked(&member_keys));
+    let answers = tx.ask_all(&asked).await?;
+    let (drawn, answers) = answers.split_at(1.min(answers.len()));
+    let (rooms, members) = answers.split_at((of_rooms - 1).min(answers.len()));
+    let first_position = store::streams::first_drawn(&drawn.concat(), needs.positions)?;
+    let mut loaded = loaded_rooms(&rooms.concat(), &members.concat())?;
+    load_more(tx, needs, &mut loaded).await?;
+    Ok((first_position, loaded))
+}
+
+fn loaded_rooms(rooms: &[Row], members: &[Row]) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    for found in store::rooms::read_all(rooms)? {
         let entry = RoomEntry {
             room: Room {
                 rules: Some(found.rules),
@@ -139,15 +165,15 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
         };
         loaded.rooms.insert(found.room_id, entry);
     }
-    let pairs: Vec<(PersonId, &str)> = needs
-        .members
-        .iter()
-        .map(|(person, room_id)| (*person, room_id.as_str()))
-        .collect();
-    for found in store::memberships::find(tx, &pairs).await? {
+    for found in store::memberships::read_all(members)? {
         let entry = loaded.rooms.entry(found.room_id).or_default();
         entry.room.members.insert(found.person, found.member);
     }
+    Ok(loaded)
+}
+
+/// What only some batches ask.
+async fn load_more(tx: &mut Tx<'_>, needs: &Needs, loaded: &mut Loaded) -> Result<(), StoreError> {
     if !needs.state.is_empty() {
         let keys: Vec<StateKey> = needs.state.iter().cloned().collect();
         for event in store::state::current(tx, &keys).await? {
@@ -186,7 +212,7 @@ pub(super) async fn load(tx: &mut Tx<'_>, needs: &Needs) -> Result<Loaded, Store
             .collect();
     }
     if !needs.thread_reads.is_empty() {
-        relate::load_threads(tx, &needs.thread_reads, &mut loaded).await?;
+        relate::load_threads(tx, &needs.thread_reads, loaded).await?;
     }
-    Ok(loaded)
+    Ok(())
 }

@@ -24,6 +24,13 @@ pub(super) struct NotedRelation {
     marks_target: bool,
 }
 
+impl NotedRelation {
+    /// Where it was said.
+    pub(super) const fn room_id(&self) -> &String {
+        &self.room_id
+    }
+}
+
 /// How far somebody has read a thread.
 pub(super) struct ThreadRead {
     person: PersonId,

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use haechi_base::{PersonId, Time};
 use haechi_store::{StoreError, Tx};
 
-use super::super::hub::News;
+use super::super::hub::{Message, News, Plain};
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use super::relate;
@@ -48,6 +48,11 @@ pub(super) async fn keep(
     if !out.placed.is_empty() {
         store::events::place(tx, &out.placed).await?;
     }
+    let disturbed = disturbed(&out, &touched, &repeated);
+    let mut mentioned: HashMap<String, Vec<PersonId>> = HashMap::new();
+    for (event_id, _, person, _) in &out.mentions {
+        mentioned.entry(event_id.clone()).or_default().push(*person);
+    }
     relate::keep(tx, &mut out, &repeated).await?;
     let reads = farthest(&out.reads, &before);
     let state: Vec<_> = out
@@ -80,12 +85,55 @@ pub(super) async fn keep(
     let recounted: Vec<&str> = recount.iter().map(|room| room.room_id).collect();
     store::rooms::settle_bumps(tx, &recounted).await?;
 
+    news.plain = Some(plain(out.events, mentioned, disturbed));
     news.room_ids = touched.into_keys().collect();
     let memberships = members.into_iter();
     news.memberships = memberships
         .map(|found| (found.person, found.room_id, found.member.membership))
         .collect();
     Ok(news)
+}
+
+/// The rooms in which the batch did something else than to put in messages that relate to nothing.
+fn disturbed(out: &Out, touched: &BTreeMap<String, i64>, repeated: &HashSet<String>) -> HashSet<String> {
+    if !repeated.is_empty() {
+        return touched.keys().cloned().collect();
+    }
+    let of_events = out
+        .events
+        .iter()
+        .filter(|event| event.state_key.is_some() || event.redacts.is_some())
+        .map(|event| &event.room_id);
+    let of_state = out.state.keys().map(|(room_id, ..)| room_id);
+    let of_members = out.members.keys().map(|(room_id, _)| room_id);
+    let of_receipts = out.receipts.keys().map(|(room_id, ..)| room_id);
+    let of_placed = out.placed.iter().map(|placed| &placed.room_id);
+    let of_relations = out.relations.iter().map(relate::NotedRelation::room_id);
+    of_events
+        .chain(of_state)
+        .chain(of_members)
+        .chain(of_receipts)
+        .chain(of_placed)
+        .chain(of_relations)
+        .cloned()
+        .collect()
+}
+
+/// The messages of the rooms that are not disturbed, with whom each mentions.
+fn plain(
+    events: Vec<Event>,
+    mut mentioned: HashMap<String, Vec<PersonId>>,
+    disturbed: HashSet<String>,
+) -> Plain {
+    let messages = events
+        .into_iter()
+        .filter(|event| !disturbed.contains(&event.room_id))
+        .map(|event| Message {
+            mentions: mentioned.remove(&event.event_id).unwrap_or_default(),
+            event,
+        })
+        .collect();
+    Plain { messages, disturbed }
 }
 
 async fn keep_redactions(

@@ -35,7 +35,7 @@ impl Chat {
         }
         let (asked, now) = (claims.clone(), self.now());
         // Keyed, so that the answer of a commit whose outcome was not known is the recorded one and no second key.
-        let handed_out: Vec<Option<UploadedKey>> = self
+        let handed_out: Result<Vec<Option<UploadedKey>>, ChatError> = self
             .store()
             .write(WriteKey::fresh(), async move |tx: &mut Tx<'_>| {
                 let mut keys = one_time::claim(tx, &asked, now).await?;
@@ -47,7 +47,10 @@ impl Chat {
                 }
                 Ok::<_, ChatError>(keys)
             })
-            .await?;
+            .await;
+        let people: Vec<_> = claims.iter().map(|claim| claim.person).collect();
+        self.0.hub.keys_moved(&people);
+        let handed_out = handed_out?;
         let mut answer = ByDevice::new();
         for (claim, key) in claims.into_iter().zip(handed_out) {
             if let Some(key) = key {

@@ -61,7 +61,7 @@ impl Chat {
         one_time: Vec<UploadedKey>,
         fallback: Vec<UploadedKey>,
     ) -> Result<BTreeMap<String, u32>, ChatError> {
-        let (actor, now) = (actor.clone(), self.now());
+        let (actor, now, person) = (actor.clone(), self.now(), actor.person);
         let is_write = !one_time.is_empty() || !fallback.is_empty();
         let keep = async move |tx: &mut Tx<'_>| {
             let device_id = actor.device.as_str();
@@ -83,7 +83,9 @@ impl Chat {
             Ok(counts)
         };
         if is_write {
-            self.write(keep).await
+            let kept = self.write(keep).await;
+            self.0.hub.keys_moved(&[person]);
+            kept
         } else {
             self.read(keep).await
         }

@@ -152,6 +152,7 @@ mod tests {
             room_ids: vec![room_id.to_owned()],
             memberships: Vec::new(),
             people: Vec::new(),
+            plain: None,
         }
     }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::super::keys::DeviceNews;
 use super::super::unread::Count;
 use crate::model::{PEOPLE, SyncToken};
+use crate::store;
 
 /// All that is new.
 #[derive(Debug, Serialize)]
@@ -23,11 +24,14 @@ pub(crate) struct SyncAnswer {
     pub(super) presence: Events,
     to_device: Events,
     device_lists: DeviceLists,
-    device_one_time_keys_count: BTreeMap<String, u32>,
-    device_unused_fallback_key_types: Vec<String>,
+    pub(super) device_one_time_keys_count: BTreeMap<String, u32>,
+    pub(super) device_unused_fallback_key_types: Vec<String>,
     /// Whether messages to the device are still kept that its token proves to have come.
     #[serde(skip)]
     pub(super) has_received: bool,
+    /// Whether the hub may keep in mind what it says: it holds until something happens to the person.
+    #[serde(skip)]
+    pub(super) is_memorable: bool,
 }
 
 impl SyncAnswer {
@@ -43,6 +47,7 @@ impl SyncAnswer {
             device_one_time_keys_count: BTreeMap::new(),
             device_unused_fallback_key_types: Vec::new(),
             has_received: false,
+            is_memorable: false,
         }
     }
 
@@ -53,6 +58,8 @@ impl SyncAnswer {
             self.reached = self.reached.with_position(PEOPLE, position);
             self.next_batch = self.reached.to_string();
         }
+        // Messages that wait, or are to be forgotten, are looked for again.
+        self.is_memorable &= news.to_device.is_empty() && !news.has_received;
         self.to_device.events = news.to_device;
         self.device_lists = DeviceLists {
             changed: news.changed,
@@ -113,6 +120,9 @@ pub(super) struct JoinedRoom {
     pub(super) unread_notifications: Unread,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) unread_thread_notifications: BTreeMap<String, Unread>,
+    /// Since when the person is in the room and what they have not read, where messages alone change that.
+    #[serde(skip)]
+    pub(super) kept_in_mind: Option<(i64, store::receipts::Unread)>,
 }
 
 impl JoinedRoom {

@@ -85,7 +85,8 @@ impl RoomReader<'_> {
             Summary::default()
         };
         let ephemeral = self.ephemeral(tx, room_id, since.unwrap_or(0), now).await?;
-        let unread = self.unread(tx, room_id).await?;
+        let (unread, plain) = self.unread(tx, room_id).await?;
+        let kept_in_mind = found.member.joined_from.zip(plain);
         let (unread, threads) = if self.wish.filter.counts_threads() {
             (unread.room, Some(unread.threads))
         } else {
@@ -118,10 +119,16 @@ impl RoomReader<'_> {
                 .into_iter()
                 .map(|(root, count)| (root, Unread::of(count)))
                 .collect(),
+            kept_in_mind,
         })
     }
 
-    async fn unread(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Counts, ChatError> {
+    /// What is unread, and the numbers behind it where these alone say so.
+    async fn unread(
+        &self,
+        tx: &mut Tx<'_>,
+        room_id: &str,
+    ) -> Result<(Counts, Option<store::receipts::Unread>), ChatError> {
         let person = self.actor.person;
         let rules = self.kept_rules.as_deref().map(|kept| {
             self.rules
@@ -131,7 +138,13 @@ impl RoomReader<'_> {
             rules,
             ignored: &self.ignored,
         };
-        self.chat.unread(tx, person, room_id, taste).await
+        let unread = store::receipts::unread(tx, room_id, person).await?;
+        let is_plain = !unread.has_threads && self.ignored.is_empty() && taste.own_rules(room_id).is_none();
+        let counts = self
+            .chat
+            .complete_unread(tx, person, room_id, taste, &unread)
+            .await?;
+        Ok((counts, is_plain.then_some(unread)))
     }
 
     /// A room the person is out of since the last sync.
