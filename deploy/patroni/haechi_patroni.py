@@ -9,6 +9,10 @@ these pauses.
 After a fire stock Patroni's candidates wait two seconds for the answer of the site that is silent before they count votes; here one.
 Who answers later is a vote less, never one more: a candidate without its quorum waits for the next round.
 
+After a change of leader stock Patroni goes by its wake-ups, and where one is missed sleeps on for the rest of its cycle, a second: a
+standby that follows the new leader late holds up all writes that wait for two of three, and a new leader that is late to write down its
+promotion holds up all. Here it looks again five times a second, for three seconds after it saw the leader key change hands or fall free.
+
 Use it instead of `patroni` or `python3 -m patroni`, at all sites or at some.
 """
 
@@ -27,6 +31,10 @@ VERSION = "4.1."
 
 # The longest pause, and how often the server is looked at while it stops, in seconds.
 PAUSE_MAX_S = 0.02
+
+# For how long after a change of leader a member looks again sooner than its cycle says, and how soon, in seconds.
+CHANGE_S = 3
+CHANGE_PAUSE_S = 0.2
 
 # How long a candidate waits for the status of another site, in seconds.
 STATUS_WAIT_S = 1
@@ -53,9 +61,28 @@ def shorten_waits() -> None:
     patroni.request.PatroniRequest.__call__ = ask_sooner
 
 
+def hurry_after_change() -> None:
+    sleep_on = patroni.ha.Ha.watch
+
+    def watch(self, timeout):
+        leader = self.cluster.leader_name if self.cluster else None
+        now = time.monotonic()
+        if leader != getattr(self, "leader_seen", leader):
+            self.leader_changed_at = now
+        self.leader_seen = leader
+        if now - getattr(self, "leader_changed_at", now - CHANGE_S) >= CHANGE_S or timeout <= CHANGE_PAUSE_S:
+            return sleep_on(self, timeout)
+        sleep_on(self, CHANGE_PAUSE_S)
+        # As after a wake-up: the next cycle is counted from here.
+        return True
+
+    patroni.ha.Ha.watch = watch
+
+
 # Patroni starts further processes from this very file.
 if __name__ == "__main__":
     if __version__.startswith(VERSION):
         shorten_pauses()
         shorten_waits()
+        hurry_after_change()
     main()
