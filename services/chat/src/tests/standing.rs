@@ -1,6 +1,6 @@
 //! How a reader stood to a room when something was said, and how the room was when they left it.
 
-use haechi_testkit::TestStore;
+use haechi_testkit::{SignedUp, TestApp, TestStore};
 use serde_json::{Value, json};
 
 use super::{
@@ -81,7 +81,18 @@ async fn each_event_tells_how_its_reader_stood_to_the_room(store: TestStore) {
     );
 }
 
-async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
+/// A room that somebody left in the middle of things: who ruled it, who left, who came after, the room, and the token of
+/// who left from before it all.
+struct Left {
+    app: TestApp,
+    minji: SignedUp,
+    joon: SignedUp,
+    sora: SignedUp,
+    room: String,
+    since: String,
+}
+
+async fn left_room(store: TestStore) -> Left {
     let (app, _) = start(store).await;
     let (minji, joon, sora) = (
         app.sign_up("Minji").await,
@@ -89,38 +100,52 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
         app.sign_up("Sora").await,
     );
     let room = make_room_of(&app, &minji, &[&joon]).await;
-    let name = format!("rooms/{room}/state/m.room.name");
     let since = sync(&app, &joon, "").await["next_batch"]
         .as_str()
         .unwrap()
         .to_owned();
-    put(&app, &minji, &name, json!({ "name": "before" }))
-        .await
-        .expect(200);
+    let call = async |name: &str| {
+        let path = format!("rooms/{room}/state/m.room.name");
+        put(&app, &minji, &path, json!({ "name": name }))
+            .await
+            .expect(200);
+    };
+    let verb = async |who: &SignedUp, verb: &str, body: Value| {
+        post(&app, who, &format!("rooms/{room}/{verb}"), body)
+            .await
+            .expect(200);
+    };
+    call("before").await;
     for number in 0..22 {
         say(&app, &minji, &room, &number.to_string(), "filling").await;
     }
-    post(&app, &joon, &format!("rooms/{room}/leave"), json!({}))
-        .await
-        .expect(200);
-    put(&app, &minji, &name, json!({ "name": "between" }))
-        .await
-        .expect(200);
-    put(&app, &minji, &name, json!({ "name": "after" }))
-        .await
-        .expect(200);
-    let named = json!({ "user_id": sora.user_id });
-    post(&app, &minji, &format!("rooms/{room}/invite"), named)
-        .await
-        .expect(200);
-    post(&app, &sora, &format!("rooms/{room}/join"), json!({}))
-        .await
-        .expect(200);
+    verb(&joon, "leave", json!({})).await;
+    call("between").await;
+    call("after").await;
+    verb(&minji, "invite", json!({ "user_id": sora.user_id })).await;
+    verb(&sora, "join", json!({})).await;
     // Whose membership changed later was in the room all the same.
-    post(&app, &minji, &format!("rooms/{room}/leave"), json!({}))
-        .await
-        .expect(200);
+    verb(&minji, "leave", json!({})).await;
+    Left {
+        app,
+        minji,
+        joon,
+        sora,
+        room,
+        since,
+    }
+}
 
+async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
+    let Left {
+        app,
+        minji,
+        joon,
+        sora,
+        room,
+        ..
+    } = left_room(store).await;
+    let name = format!("rooms/{room}/state/m.room.name");
     assert_eq!(get(&app, &joon, &name).await.expect(200).json()["name"], "before");
     assert_eq!(get(&app, &sora, &name).await.expect(200).json()["name"], "after");
     let state = get(&app, &joon, &format!("rooms/{room}/state"))
@@ -133,10 +158,8 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
         .await
         .expect(200)
         .json();
-    let mut words: Vec<(&str, &str)> = members["chunk"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let events = members["chunk"].as_array().unwrap().iter();
+    let mut words: Vec<(&str, &str)> = events
         .map(|event| {
             let word = event["content"]["membership"].as_str().unwrap();
             (event["state_key"].as_str().unwrap(), word)
@@ -146,16 +169,20 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
     let mut expected = [(minji.user_id.as_str(), "join"), (joon.user_id.as_str(), "leave")];
     expected.sort_unstable();
     assert_eq!(words, expected);
-    // A sync that cannot tell all tells the state that lies in the gap, as it was.
-    let news = sync(&app, &joon, &since).await;
-    let left = news["rooms"]["leave"]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap();
-    assert_eq!(left["timeline"]["limited"], true);
-    let gap: Vec<&Value> = left["state"]["events"].as_array().unwrap().iter().collect();
+    let joins = post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await;
+    assert_matrix_error(&joins, 403, "M_FORBIDDEN");
+}
+
+async fn a_sync_tells_who_left_the_state_as_it_was(store: TestStore) {
+    let Left { app, joon, since, .. } = left_room(store).await;
+    let left = |news: &Value| {
+        let rooms = news["rooms"]["leave"].as_object().unwrap();
+        rooms.values().next().unwrap().clone()
+    };
+    // One that cannot tell all events tells the state that lies in the gap.
+    let told = left(&sync(&app, &joon, &since).await);
+    assert_eq!(told["timeline"]["limited"], true);
+    let gap = told["state"]["events"].as_array().unwrap();
     assert_eq!(gap.len(), 1, "{gap:?}");
     assert_eq!(gap[0]["content"]["name"], "before");
     let filter = segment(r#"{"room":{"include_leave":true,"timeline":{"limit":1}}}"#);
@@ -163,13 +190,8 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
         .await
         .expect(200)
         .json();
-    let left = all["rooms"]["leave"]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap();
-    let state = left["state"]["events"].as_array().unwrap();
+    let told = left(&all);
+    let state = told["state"]["events"].as_array().unwrap();
     let kinds: Vec<&str> = state
         .iter()
         .map(|event| event["type"].as_str().unwrap())
@@ -179,12 +201,7 @@ async fn who_left_is_told_of_the_room_as_it_was(store: TestStore) {
         "{kinds:?}"
     );
     assert!(state.iter().any(|event| event["content"]["name"] == "before"));
-    assert!(texts(&left["timeline"]["events"]).is_empty());
-    assert_matrix_error(
-        &post(&app, &joon, &format!("rooms/{room}/join"), json!({})).await,
-        403,
-        "M_FORBIDDEN",
-    );
+    assert!(texts(&told["timeline"]["events"]).is_empty());
 }
 
 async fn a_receipt_for_a_thread_hides_none_for_the_room(store: TestStore) {
@@ -223,7 +240,7 @@ async fn what_people_set_goes_with_them_into_the_room_that_takes_its_place(store
         post(&app, &joon, &format!("rooms/{room}/join"), json!({}))
             .await
             .expect(200);
-        let user = |who: &haechi_testkit::SignedUp| segment(&who.user_id);
+        let user = |who: &SignedUp| segment(&who.user_id);
         for who in [&minji, &joon] {
             let rule = json!({ "actions": ["dont_notify"] });
             put(&app, who, &format!("pushrules/global/room/{room}"), rule)
@@ -283,6 +300,7 @@ async fn what_people_set_goes_with_them_into_the_room_that_takes_its_place(store
 haechi_testkit::on_both_engines!(
     each_event_tells_how_its_reader_stood_to_the_room,
     who_left_is_told_of_the_room_as_it_was,
+    a_sync_tells_who_left_the_state_as_it_was,
     a_receipt_for_a_thread_hides_none_for_the_room,
     what_people_set_goes_with_them_into_the_room_that_takes_its_place,
 );
