@@ -185,7 +185,9 @@ pub async fn run(program: &Path, options: &BenchOptions, wanted: &ChatOptions) -
         let people = crowd::sign_up(address, 3_000_000, wanted.idle).await?;
         crowd::pair_up(address, &people).await?;
         let process_id = server.process_id().context("the server ended")?;
-        more.idle_bytes_per_client = Some(idle::measure(address, process_id, &people).await?);
+        let grown = idle::measure(address, process_id, &people).await?;
+        more.idle_bytes_per_client = Some(grown.own);
+        more.idle_resident_bytes_per_client = Some(grown.resident);
         more.idle_clients = Some(wanted.idle);
     }
     server.stop().await?;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::crowd::Account;
-use crate::machine::resident_bytes;
+use crate::machine::Memory;
 
 /// Connections from one address: each has some 28,000 ports.
 const CONNECTIONS_AN_ADDRESS: usize = 10_000;
@@ -27,8 +27,8 @@ const MEASURED: Duration = Duration::from_secs(4);
 
 /// Parks a long poll of each of these people, all at once, and returns by how many bytes each of them made the server
 /// grow: everything that their first sync and their poll left there.
-pub(crate) async fn measure(address: SocketAddr, process_id: u32, people: &[Account]) -> Result<u64> {
-    let before = resident_bytes(process_id)?;
+pub(crate) async fn measure(address: SocketAddr, process_id: u32, people: &[Account]) -> Result<Memory> {
+    let before = Memory::of_process(process_id)?;
     let parked = Arc::new(AtomicUsize::new(0));
     let (stop, stopped) = watch::channel(false);
     let first_syncs = Arc::new(Semaphore::new(FIRST_SYNCS));
@@ -58,7 +58,7 @@ pub(crate) async fn measure(address: SocketAddr, process_id: u32, people: &[Acco
     outcome
 }
 
-async fn grown(process_id: u32, parked: &AtomicUsize, count: usize, before: u64) -> Result<u64> {
+async fn grown(process_id: u32, parked: &AtomicUsize, count: usize, before: Memory) -> Result<Memory> {
     let begun = Instant::now();
     while parked.load(Ordering::Relaxed) < count {
         let waiting = parked.load(Ordering::Relaxed);
@@ -68,13 +68,18 @@ async fn grown(process_id: u32, parked: &AtomicUsize, count: usize, before: u64)
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (begun, mut most) = (Instant::now(), 0);
+    let (begun, mut most) = (Instant::now(), Memory::default());
     while begun.elapsed() < MEASURED {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        most = most.max(resident_bytes(process_id)?);
+        let now = Memory::of_process(process_id)?;
+        most.resident = most.resident.max(now.resident);
+        most.own = most.own.max(now.own);
     }
     let count = u64::try_from(count)?;
-    Ok(most.saturating_sub(before) / count)
+    Ok(Memory {
+        resident: most.resident.saturating_sub(before.resident) / count,
+        own: most.own.saturating_sub(before.own) / count,
+    })
 }
 
 fn source(number: usize) -> Result<IpAddr> {

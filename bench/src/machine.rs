@@ -3,15 +3,33 @@
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Memory of a process that is in use, in bytes (`VmRSS` of `/proc/PID/status`).
-pub(crate) fn resident_bytes(process_id: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process_id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .and_then(|line| line.split_whitespace().next())
-        .context("the machine does not say how much memory the server uses")?
-        .parse()?;
-    Ok(kib * 1024)
+/// Memory of a process that is in use, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// All of it, with the pages of files that it has mapped: of its program, and of an embedded database.
+    pub(crate) resident: u64,
+    /// What is its own.
+    pub(crate) own: u64,
+}
+
+impl Memory {
+    /// As `/proc/PID/status` says: `VmRSS`, and of it `RssAnon`.
+    pub(crate) fn of_process(process_id: u32) -> Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{process_id}/status"))?;
+        Self::read(&status).context("the machine does not say how much memory the server uses")
+    }
+
+    fn read(status: &str) -> Option<Self> {
+        let bytes = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+            Some(kib * 1024)
+        };
+        Some(Self {
+            resident: bytes("VmRSS:")?,
+            own: bytes("RssAnon:")?,
+        })
+    }
 }
 
 /// Has this process, and those it starts from now on, open this many files and connections.
@@ -35,4 +53,20 @@ pub(crate) fn allow_open_files(needed: u64) -> Result<()> {
         allowed.maximum
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let status = "Name:\thaechi\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\n";
+        let memory = Memory {
+            resident: 2_097_152,
+            own: 1_048_576,
+        };
+        assert_eq!(Memory::read(status), Some(memory));
+        assert_eq!(Memory::read("VmRSS: 5 kB"), None);
+    }
 }

@@ -36,9 +36,13 @@ pub struct More {
     /// Long polls that were parked at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_clients: Option<usize>,
-    /// By how many bytes each made the server grow.
+    /// By how many bytes of memory of its own each made the server grow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_bytes_per_client: Option<u64>,
+    /// The same with the pages of the embedded database that were read meanwhile, which the machine takes back when it
+    /// needs them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_resident_bytes_per_client: Option<u64>,
     /// Rooms of the person whose first sync was timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_sync_rooms: Option<usize>,

@@ -138,6 +138,10 @@ impl RoomReader<'_> {
             rules,
             ignored: &self.ignored,
         };
+        if self.since.is_none() {
+            // Of a first sync nothing is kept in mind.
+            return Ok((self.chat.unread(tx, person, room_id, taste).await?, None));
+        }
         let unread = store::receipts::unread(tx, room_id, person).await?;
         let is_plain = !unread.has_threads && self.ignored.is_empty() && taste.own_rules(room_id).is_none();
         let counts = self
