@@ -145,7 +145,7 @@ impl AsyncStep<Writer> for SendMessages {
 /// A request failed, or what was acknowledged is not there afterwards.
 pub async fn run(program: &Path, options: &BenchOptions, wanted: &ChatOptions) -> Result<Report> {
     let syncing = wanted.rooms.map_or(0, |rooms| rooms.rooms * rooms.members);
-    machine::allow_open_files(u64::try_from(syncing.max(wanted.idle) + options.clients + 1_000)?)?;
+    machine::allow_open_files(u64::try_from(syncing.max(wanted.idle) + options.clients + 500)?)?;
     let store = BenchStore::named_or_temporary(options.store.as_deref())?;
     let server = Server::start(program, store.url()).await?;
     let address = server.address();

@@ -5,6 +5,7 @@
 //! their sync would find, so that one which has only messages to tell asks the store nothing (`mind`, `recent`).
 
 mod mind;
+mod pace;
 mod recent;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use crate::model::{Membership, PEOPLE, STREAMS, Stream, SyncToken, stream_of};
 
 pub(crate) use mind::{DeviceKeys, Memory, Question, Recalled};
 use mind::{Mind, Touched};
+use pace::Pace;
 use recent::{Known, Log};
 pub(crate) use recent::{Message, Plain};
 
@@ -76,6 +78,7 @@ struct State {
     /// How far each stream is known without a gap.
     streams: [Option<Known>; STREAMS as usize + 1],
     message_bytes: usize,
+    pace: Pace,
     swept_at: Option<Time>,
 }
 
@@ -92,6 +95,8 @@ struct Listener {
     /// Whether `rooms` was filled from the store.
     is_complete: bool,
     seen_at: Time,
+    /// When they were last told of messages from memory.
+    answered_at: Option<Time>,
     /// Where something happened, each room once; all of it after `touched_from`.
     touched: Vec<Touched>,
     touched_from: SyncToken,
@@ -160,6 +165,25 @@ impl Hub {
         (!is_behind).then_some(recalled)
     }
 
+    /// How long a person rests before they are told more, because the node is busy.
+    pub(crate) fn rest(&self, person: PersonId, now: Time) -> Duration {
+        let state = self.state.lock();
+        let answered_at = state
+            .people
+            .get(&person)
+            .and_then(|listener| listener.answered_at);
+        state.pace.rest(answered_at, now)
+    }
+
+    /// Notes that a person is told of messages from memory.
+    pub(crate) fn note_answer(&self, person: PersonId, now: Time) {
+        let mut state = self.state.lock();
+        state.pace.note(now);
+        if let Some(listener) = state.people.get_mut(&person) {
+            listener.answered_at = Some(now);
+        }
+    }
+
     /// To be asked before the store is read for a sync that is to be remembered.
     pub(crate) fn turn(&self, person: PersonId) -> Option<u64> {
         let state = self.state.lock();
@@ -223,6 +247,7 @@ impl Hub {
             rooms: HashSet::new(),
             is_complete: false,
             seen_at: now,
+            answered_at: None,
             touched: Vec::new(),
             touched_from: reach,
             mind: None,

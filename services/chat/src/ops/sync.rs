@@ -53,7 +53,7 @@ impl Chat {
         let may_wait = since.is_some() && !wish.full_state;
         let end_of_wait = tokio::time::sleep(wish.wait.min(SYNC_WAIT_MAX));
         tokio::pin!(end_of_wait);
-        let mut is_first_look = true;
+        let (mut is_first_look, mut has_rested) = (true, false);
         // Who does not wait is told what is in the store: what this node was not told of is found there alone.
         let recalling = since.filter(|_| may_wait && !wish.wait.is_zero() && wish.filter.is_plain());
         loop {
@@ -74,6 +74,16 @@ impl Chat {
                 self.forget_received(actor, since);
             }
             is_first_look &= is_recalled;
+            if is_recalled && !answer.is_empty() {
+                let rest = self.0.hub.rest(actor.person, self.now());
+                if !has_rested && !rest.is_zero() {
+                    has_rested = true;
+                    // What is said meanwhile goes into the same answer.
+                    tokio::time::sleep(rest.min(wish.wait)).await;
+                    continue;
+                }
+                self.0.hub.note_answer(actor.person, self.now());
+            }
             if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
                 return Ok(answer);
             }
