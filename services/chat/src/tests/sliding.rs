@@ -155,7 +155,7 @@ async fn a_room_that_was_out_of_the_window_is_told_from_where_it_was_left(store:
     assert!(told(&back, &other).is_null());
 }
 
-async fn invitations_knocks_and_farewells_are_told(store: TestStore) {
+async fn invitations_and_farewells_are_told(store: TestStore) {
     let (app, _) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let first = slide(&app, &joon, "", &window(9)).await;
@@ -208,7 +208,12 @@ async fn invitations_knocks_and_farewells_are_told(store: TestStore) {
         slide(&app, &joon, pos(&out), &window(9)).await["rooms"],
         json!({})
     );
+}
 
+async fn knocks_are_told_and_invitations_by_the_ignored_are_not(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let out = slide(&app, &joon, "", &window(9)).await;
     let wish =
         json!({ "initial_state": [{ "type": "m.room.join_rules", "content": { "join_rule": "knock" } }] });
     let closed = make_room(&app, &minji, wish).await;
@@ -444,7 +449,8 @@ async fn names_and_what_is_read_are_told_when_they_change(store: TestStore) {
 haechi_testkit::on_both_engines!(
     a_window_shows_the_latest_rooms_and_grows,
     a_room_that_was_out_of_the_window_is_told_from_where_it_was_left,
-    invitations_knocks_and_farewells_are_told,
+    invitations_and_farewells_are_told,
+    knocks_are_told_and_invitations_by_the_ignored_are_not,
     state_is_told_as_required,
     a_subscription_shows_a_room_out_of_all_windows_and_more_of_one_within,
     lists_are_filtered,

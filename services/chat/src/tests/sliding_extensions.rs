@@ -12,7 +12,7 @@ fn id_of(room: &str) -> String {
 }
 
 /// A list of all rooms with these extensions.
-fn wish(extensions: Value) -> Value {
+fn wish(extensions: &Value) -> Value {
     json!({ "conn_id": "main", "lists": { "all": { "ranges": [[0, 9]], "timeline_limit": 1 } },
         "extensions": extensions })
 }
@@ -43,7 +43,7 @@ async fn messages_to_a_device_wait_until_their_token_comes_back(store: TestStore
         if !since.is_null() {
             inbox["since"] = since.clone();
         }
-        wish(json!({ "to_device": inbox }))
+        wish(&json!({ "to_device": inbox }))
     };
     let none = Value::Null;
     let first = slide(&app, &joon, "", &inbox(&none, 100)).await;
@@ -133,7 +133,7 @@ async fn account_data_is_told_in_general_and_of_rooms_in_sight(store: TestStore)
         .await
         .expect(200);
     put(&app, &joon, &about_room, json!({ "n": 1 })).await.expect(200);
-    let on = wish(json!({ "account_data": { "enabled": true } }));
+    let on = wish(&json!({ "account_data": { "enabled": true } }));
     let data = |answer: &Value| answer["extensions"]["account_data"].clone();
     let first = data(&slide(&app, &joon, "", &on).await);
     let kinds: Vec<&str> = first["global"]
@@ -148,7 +148,7 @@ async fn account_data_is_told_in_general_and_of_rooms_in_sight(store: TestStore)
     );
     assert_eq!(first["rooms"][&id_of(&room)][0]["content"], json!({ "n": 1 }));
     // Switched on later, all is told; then only what changes.
-    let off = slide(&app, &joon, "", &wish(json!({}))).await;
+    let off = slide(&app, &joon, "", &wish(&json!({}))).await;
     assert_eq!(data(&off), Value::Null);
     let late = slide(&app, &joon, pos(&off), &on).await;
     assert_eq!(
@@ -172,7 +172,7 @@ async fn account_data_is_told_in_general_and_of_rooms_in_sight(store: TestStore)
     );
     // Of no list and no room: nothing about rooms.
     put(&app, &joon, &about_room, json!({ "n": 3 })).await.expect(200);
-    let narrow = wish(json!({ "account_data": { "enabled": true, "lists": [], "rooms": [] } }));
+    let narrow = wish(&json!({ "account_data": { "enabled": true, "lists": [], "rooms": [] } }));
     let quiet = slide(&app, &joon, pos(&changed), &narrow).await;
     assert_eq!(data(&quiet), json!({ "global": [], "rooms": {} }));
     let again = slide(&app, &joon, pos(&quiet), &on).await;
@@ -194,7 +194,7 @@ async fn receipts_and_typing_are_told_of_rooms_in_sight(store: TestStore) {
     put(&app, &joon, &types, json!({ "typing": true, "timeout": 20_000 }))
         .await
         .expect(200);
-    let on = wish(json!({ "receipts": { "enabled": true }, "typing": { "enabled": true } }));
+    let on = wish(&json!({ "receipts": { "enabled": true }, "typing": { "enabled": true } }));
     let first = slide(&app, &minji, "", &on).await;
     let told = |answer: &Value, what: &str| answer["extensions"][what]["rooms"][&id_of(&room)].clone();
     let receipt = told(&first, "receipts");
@@ -231,7 +231,18 @@ async fn receipts_and_typing_are_told_of_rooms_in_sight(store: TestStore) {
     let seen = slide(&app, &minji, pos(&spoke), &on).await;
     assert!(told(&seen, "receipts")["content"][&second]["m.read"][&joon.user_id]["ts"].is_i64());
     assert_eq!(seen["rooms"], json!({}));
-    // Only of rooms that are subscribed to, and those it names.
+}
+
+async fn receipts_are_told_of_rooms_that_are_subscribed_to(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    let other = make_room_of(&app, &minji, &[&joon]).await;
+    for room in [&room, &other] {
+        let event = say(&app, &minji, room, "1", "one").await;
+        let read = format!("rooms/{room}/receipt/m.read/{}", segment(&event));
+        post(&app, &joon, &read, json!({})).await.expect(200);
+    }
     let subscribed = json!({ "conn_id": "main", "room_subscriptions": { id_of(&room): { "timeline_limit": 1 } },
         "lists": { "all": { "ranges": [[0, 9]] } },
         "extensions": { "receipts": { "enabled": true, "lists": [], "rooms": ["*"] } } });
@@ -242,7 +253,15 @@ async fn receipts_and_typing_are_told_of_rooms_in_sight(store: TestStore) {
         .keys()
         .collect();
     assert_eq!(rooms, [&id_of(&room)]);
-    // Later ones of the ignored are not told as typing.
+}
+
+async fn who_is_ignored_types_unseen(store: TestStore) {
+    let (app, _) = start(store).await;
+    let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
+    let room = make_room_of(&app, &minji, &[&joon]).await;
+    let types = format!("rooms/{room}/typing/{}", segment(&joon.user_id));
+    let on = wish(&json!({ "typing": { "enabled": true } }));
+    let seen = slide(&app, &minji, "", &on).await;
     let path = format!(
         "user/{}/account_data/m.ignored_user_list",
         segment(&minji.user_id)
@@ -259,7 +278,8 @@ async fn receipts_and_typing_are_told_of_rooms_in_sight(store: TestStore) {
         .await
         .expect(200);
     let ignoring = slide(&app, &minji, pos(&seen), &on).await;
-    assert_eq!(told(&ignoring, "typing")["content"]["user_ids"], json!([]));
+    let typing = &ignoring["extensions"]["typing"]["rooms"][&id_of(&room)];
+    assert_eq!(typing["content"]["user_ids"], json!([]));
     assert!(get(&app, &minji, "sync").await.status.is_success());
 }
 
@@ -268,4 +288,6 @@ haechi_testkit::on_both_engines!(
     keys_are_told_of_those_who_share_a_room,
     account_data_is_told_in_general_and_of_rooms_in_sight,
     receipts_and_typing_are_told_of_rooms_in_sight,
+    receipts_are_told_of_rooms_that_are_subscribed_to,
+    who_is_ignored_types_unseen,
 );
