@@ -89,110 +89,132 @@ impl Scene {
         }
     }
 
-    /// Something happens.
+    /// Something happens: most often a message, now and then anything else.
     async fn act(&mut self, dice: &mut Dice) {
         self.step += 1;
-        let who = &self.readers[dice.roll(self.readers.len())].who;
+        let who = self.readers[dice.roll(self.readers.len())].who.clone();
         let room = self.rooms[dice.roll(self.rooms.len())].clone();
-        let send = format!("rooms/{room}/send/m.room.message/{}", self.step);
-        let target = match self.said.len() {
-            0 => None,
-            count => Some(self.said[count - 1 - dice.roll(count.min(8))].clone()),
+        match dice.roll(150) {
+            kind @ 0..5 => self.relate(dice, &who, kind).await,
+            kind @ 5..10 => self.change_room(&who, &room, kind, dice).await,
+            kind @ 10..16 => self.change_person(&who, kind, dice).await,
+            kind => self.say(&who, &room, kind, dice).await,
+        }
+    }
+
+    /// Somebody refers to what was said before.
+    async fn relate(&mut self, dice: &mut Dice, who: &SignedUp, kind: usize) {
+        let Some(back) = self.said.len().checked_sub(1) else {
+            return;
         };
-        match (dice.roll(150), target) {
-            (0, Some((room, event_id))) => {
+        let (room, event_id) = self.said[back - dice.roll(back.min(8) + 1)].clone();
+        let send = format!("rooms/{room}/send/m.room.message/{}", self.step);
+        match kind {
+            0 => {
                 let body = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": event_id, "key": "+" } });
                 let path = format!("rooms/{room}/send/m.reaction/{}", self.step);
                 put(&self.app, who, &path, body).await;
             }
-            (1, Some((room, event_id))) => {
+            1 => {
                 let body = json!({ "msgtype": "m.text", "body": "* new", "m.new_content": { "body": "new" },
                     "m.relates_to": { "rel_type": "m.replace", "event_id": event_id } });
-                let path = format!("rooms/{room}/send/m.room.message/{}", self.step);
-                put(&self.app, who, &path, body).await;
+                put(&self.app, who, &send, body).await;
             }
-            (2, Some((room, event_id))) => {
+            2 => {
                 let path = format!("rooms/{room}/redact/{}/{}", segment(&event_id), self.step);
                 put(&self.app, who, &path, json!({})).await;
             }
-            (3, Some((room, event_id))) => {
+            3 => {
                 let path = format!("rooms/{room}/receipt/m.read/{}", segment(&event_id));
                 post(&self.app, who, &path, json!({})).await;
             }
-            (4, _) => {
+            _ => {
+                let body = json!({ "msgtype": "m.text", "body": "in a thread",
+                    "m.relates_to": { "rel_type": "m.thread", "event_id": event_id } });
+                put(&self.app, who, &send, body).await;
+            }
+        }
+    }
+
+    /// Something in a room changes that is no message.
+    async fn change_room(&self, who: &SignedUp, room: &str, kind: usize, dice: &mut Dice) {
+        match kind {
+            5 => {
                 let path = format!("rooms/{room}/state/m.room.topic");
                 put(&self.app, who, &path, json!({ "topic": self.step.to_string() })).await;
             }
-            (5, _) => {
+            6 => {
                 post(&self.app, who, &format!("rooms/{room}/leave"), json!({})).await;
                 let host = &self.readers[0].who;
                 let invited = json!({ "user_id": who.user_id });
                 post(&self.app, host, &format!("rooms/{room}/invite"), invited).await;
                 post(&self.app, who, &format!("rooms/{room}/join"), json!({})).await;
             }
-            (6, _) => {
-                let path = format!("user/{}/account_data/org.haechi.test", segment(&who.user_id));
-                put(&self.app, who, &path, json!({ "step": self.step })).await;
-            }
-            (7, _) => {
+            7 => {
                 let path = format!("user/{}/rooms/{room}/tags/u.here", segment(&who.user_id));
                 put(&self.app, who, &path, json!({ "order": 0.5 })).await;
             }
-            (8, _) if dice.roll(3) == 0 => {
-                let ignored = match dice.roll(2) {
-                    0 => json!({}),
-                    _ => json!({ &self.readers[0].who.user_id: {} }),
-                };
-                let path = format!("user/{}/account_data/m.ignored_user_list", segment(&who.user_id));
-                put(&self.app, who, &path, json!({ "ignored_users": ignored })).await;
-            }
-            (9, _) => {
-                let messages = json!({ "messages": { &who.user_id: { "*": { "step": self.step } } } });
-                let path = format!("sendToDevice/m.dummy/{}", self.step);
-                put(&self.app, who, &path, messages).await;
-            }
-            (10, _) => {
-                let keys = json!({ "one_time_keys": {
-                    format!("signed_curve25519:{}", self.step): { "key": self.step.to_string() } } });
-                post(&self.app, who, "keys/upload", keys).await.expect(200);
-            }
-            (11, _) => {
-                let other = &self.readers[dice.roll(self.readers.len())].who;
-                let claim = json!({ "one_time_keys": {
-                    &other.user_id: { &other.device_id: "signed_curve25519" } } });
-                post(&self.app, who, "keys/claim", claim).await.expect(200);
-            }
-            (12, _) => drop(upload_device(&self.app, who, 7).await),
-            (13, _) => {
+            8 => {
                 let path = format!("rooms/{room}/typing/{}", segment(&who.user_id));
                 let typing = json!({ "typing": dice.roll(2) == 0, "timeout": 30_000 });
                 put(&self.app, who, &path, typing).await;
             }
-            (14, Some((room, event_id))) => {
-                let body = json!({ "msgtype": "m.text", "body": "in a thread",
-                    "m.relates_to": { "rel_type": "m.thread", "event_id": event_id } });
-                let path = format!("rooms/{room}/send/m.room.message/{}", self.step);
-                put(&self.app, who, &path, body).await;
-            }
-            (15, _) => {
+            _ => {
                 let path = format!("rooms/{room}/send/org.haechi.other/{}", self.step);
                 put(&self.app, who, &path, json!({ "body": "of another type" })).await;
             }
-            (16..24, _) => {
-                let mentions = match dice.roll(3) {
-                    0 => json!({ "room": true }),
-                    _ => json!({ "user_ids": [self.readers[dice.roll(4)].who.user_id] }),
+        }
+    }
+
+    /// Something about a person changes.
+    async fn change_person(&self, who: &SignedUp, kind: usize, dice: &mut Dice) {
+        let account_data = format!("user/{}/account_data", segment(&who.user_id));
+        match kind {
+            10 => {
+                let path = format!("{account_data}/org.haechi.test");
+                put(&self.app, who, &path, json!({ "step": self.step })).await;
+            }
+            11 => {
+                let ignored = match dice.roll(3) {
+                    0 => json!({ &self.readers[0].who.user_id: {} }),
+                    _ => json!({}),
                 };
-                let body = json!({ "msgtype": "m.text", "body": "you", "m.mentions": mentions });
-                put(&self.app, who, &send, body).await;
+                let path = format!("{account_data}/m.ignored_user_list");
+                put(&self.app, who, &path, json!({ "ignored_users": ignored })).await;
             }
-            _ => {
-                let body = json!({ "msgtype": "m.text", "body": format!("said in step {}", self.step) });
-                let sent = put(&self.app, who, &send, body).await;
-                if let Some(event_id) = sent.json()["event_id"].as_str() {
-                    self.said.push((room, event_id.to_owned()));
-                }
+            12 => {
+                let messages = json!({ "messages": { &who.user_id: { "*": { "step": self.step } } } });
+                let path = format!("sendToDevice/m.dummy/{}", self.step);
+                put(&self.app, who, &path, messages).await;
             }
+            13 => {
+                let name = format!("signed_curve25519:{}", self.step);
+                let keys = json!({ "one_time_keys": { name: { "key": self.step.to_string() } } });
+                post(&self.app, who, "keys/upload", keys).await.expect(200);
+            }
+            14 => {
+                let other = &self.readers[dice.roll(self.readers.len())].who;
+                let wanted = json!({ &other.user_id: { &other.device_id: "signed_curve25519" } });
+                let claim = json!({ "one_time_keys": wanted });
+                post(&self.app, who, "keys/claim", claim).await.expect(200);
+            }
+            _ => drop(upload_device(&self.app, who, 7).await),
+        }
+    }
+
+    /// Somebody says something, and perhaps names somebody.
+    async fn say(&mut self, who: &SignedUp, room: &str, kind: usize, dice: &mut Dice) {
+        let mut body = json!({ "msgtype": "m.text", "body": format!("said in step {}", self.step) });
+        if kind < 26 {
+            body["m.mentions"] = match dice.roll(3) {
+                0 => json!({ "room": true }),
+                _ => json!({ "user_ids": [self.readers[dice.roll(4)].who.user_id] }),
+            };
+        }
+        let path = format!("rooms/{room}/send/m.room.message/{}", self.step);
+        let sent = put(&self.app, who, &path, body).await;
+        if let Some(event_id) = sent.json()["event_id"].as_str() {
+            self.said.push((room.to_owned(), event_id.to_owned()));
         }
     }
 

@@ -49,10 +49,7 @@ pub(super) async fn keep(
         store::events::place(tx, &out.placed).await?;
     }
     let disturbed = disturbed(&out, &touched, &repeated);
-    let mut mentioned: HashMap<String, Vec<PersonId>> = HashMap::new();
-    for (event_id, _, person, _) in &out.mentions {
-        mentioned.entry(event_id.clone()).or_default().push(*person);
-    }
+    let mentioned = mentioned(&out.mentions);
     relate::keep(tx, &mut out, &repeated).await?;
     let reads = farthest(&out.reads, &before);
     let state: Vec<_> = out
@@ -117,6 +114,15 @@ fn disturbed(out: &Out, touched: &BTreeMap<String, i64>, repeated: &HashSet<Stri
         .chain(of_relations)
         .cloned()
         .collect()
+}
+
+/// Whom each event mentions.
+fn mentioned(mentions: &[(String, String, PersonId, i64)]) -> HashMap<String, Vec<PersonId>> {
+    let mut mentioned: HashMap<String, Vec<PersonId>> = HashMap::new();
+    for (event_id, _, person, _) in mentions {
+        mentioned.entry(event_id.clone()).or_default().push(*person);
+    }
+    mentioned
 }
 
 /// The messages of the rooms that are not disturbed, with whom each mentions.
