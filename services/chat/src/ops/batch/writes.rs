@@ -10,7 +10,7 @@ use super::super::hub::{Message, News, Plain};
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use super::relate;
-use crate::model::{Event, Rules, bumps};
+use crate::model::{Event, Member, Rules, bumps};
 use crate::store;
 use crate::store::memberships::FoundMember;
 use crate::store::receipts::Read;
@@ -58,17 +58,7 @@ pub(super) async fn keep(
         .map(|(key, (event_id, position))| (key, event_id, position))
         .collect();
     store::state::put(tx, &state).await?;
-    let members: Vec<FoundMember> = out
-        .members
-        .into_iter()
-        .map(|((room_id, person), (member, event_id, position))| FoundMember {
-            room_id,
-            person,
-            member,
-            event_id,
-            position,
-        })
-        .collect();
+    let members = changed_members(out.members);
     store::memberships::put(tx, &members).await?;
     keep_redactions(tx, out.redactions).await?;
     store::receipts::put(tx, &out.receipts.values().collect::<Vec<_>>()).await?;
@@ -89,6 +79,20 @@ pub(super) async fn keep(
         .map(|found| (found.person, found.room_id, found.member.membership))
         .collect();
     Ok(news)
+}
+
+/// Memberships that the batch changed, as they stand after it.
+fn changed_members(members: BTreeMap<(String, PersonId), (Member, String, i64)>) -> Vec<FoundMember> {
+    members
+        .into_iter()
+        .map(|((room_id, person), (member, event_id, position))| FoundMember {
+            room_id,
+            person,
+            member,
+            event_id,
+            position,
+        })
+        .collect()
 }
 
 /// The rooms in which the batch did something else than to put in messages that relate to nothing.

@@ -111,6 +111,7 @@ impl SyncAnswer {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "for a test, which ends with it")]
 impl Chat {
     /// What a sync that waits is told from memory, when it is, and what the store says at the same moment.
     pub(crate) async fn sync_both_ways(
