@@ -67,10 +67,7 @@ pub(super) async fn keep(
     super::found::keep(tx, &loaded, &out.joined, &out.events, &out.founded, now).await?;
 
     // A message that was there already was counted then.
-    let recount = counted_twice(&touched, &out.events, &repeated);
-    store::rooms::raise_activity(tx, &recount).await?;
-    let recounted: Vec<&str> = recount.iter().map(|room| room.room_id).collect();
-    store::rooms::settle_bumps(tx, &recounted).await?;
+    take_back(tx, &counted_twice(&touched, &out.events, &repeated)).await?;
 
     news.plain = Some(plain(out.events, mentioned, disturbed));
     news.room_ids = touched.into_keys().collect();
@@ -144,6 +141,13 @@ fn plain(
         })
         .collect();
     Plain { messages, disturbed }
+}
+
+/// Takes back what rooms were raised by messages that were there already.
+async fn take_back(tx: &mut Tx<'_>, recount: &[Raised<'_>]) -> Result<(), StoreError> {
+    store::rooms::raise_activity(tx, recount).await?;
+    let room_ids: Vec<&str> = recount.iter().map(|room| room.room_id).collect();
+    store::rooms::settle_bumps(tx, &room_ids).await
 }
 
 async fn keep_redactions(
