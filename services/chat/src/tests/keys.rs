@@ -28,7 +28,7 @@ async fn device_keys_are_told_as_they_were_signed(store: TestStore) {
 
     // Only the devices asked for; nobody for a person without; others' servers cannot be asked.
     let (_, house) = minji.user_id.split_once(':').unwrap();
-    let nobody = format!("@nobody:{house}");
+    let nobody = format!("@Nobody:{house}");
     let wanted = json!({ "device_keys": {
         &minji.user_id: ["NONE"], &joon.user_id: [], "@a:elsewhere.org": [], nobody: [],
     } });

@@ -41,7 +41,8 @@ fn only_this_servers_canonical_user_ids_name_a_person() {
         "",
         "@",
         "@:haechi.example",
-        "@x:haechi.example",
+        "@X:haechi.example",
+        "@2024:haechi.example",
         "0193:haechi.example",
         "@\u{0}:haechi.example",
     ] {

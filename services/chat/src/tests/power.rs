@@ -198,7 +198,7 @@ fn malformed_state_is_refused() {
             "{kind} {content}"
         );
     }
-    for user in ["@x:s", "nobody", "", &user_id(person(2), "elsewhere")] {
+    for user in ["@X:s", "nobody", "", &user_id(person(2), "elsewhere")] {
         let event = draft(1, "m.room.member", Some(user), &json!({ "membership": "invite" }));
         assert!(!put(&mut room, &event), "{user}");
     }

@@ -10,7 +10,7 @@ use super::super::hub::{Message, News, Plain};
 use super::judge::{Bench, NotedRead, Out, ReadCount};
 use super::needs::Loaded;
 use super::relate;
-use crate::model::{Event, Member, Rules, bumps};
+use crate::model::{Event, Member, Membership, Rules, bumps};
 use crate::store;
 use crate::store::memberships::FoundMember;
 use crate::store::receipts::Read;
@@ -137,7 +137,11 @@ fn plain(
         .filter(|event| !disturbed.contains(&event.room_id))
         .map(|event| Message {
             mentions: mentioned.remove(&event.event_id).unwrap_or_default(),
-            event,
+            // Memory tells only those who were in the room before.
+            event: Event {
+                standing: Some(Membership::Join),
+                ..event
+            },
         })
         .collect();
     Plain { messages, disturbed }
