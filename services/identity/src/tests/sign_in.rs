@@ -63,7 +63,7 @@ async fn a_new_person_is_asked_for_a_name_and_the_code_stays_valid(store: TestSt
     let id = person["person_id"].as_str().unwrap();
     assert_eq!(user_id, format!("@{}:haechi.test", id.replace('-', "")));
     assert_eq!(identity.person_of_user_id(user_id).unwrap().to_string(), id);
-    assert_eq!(identity.person_of_user_id("@x:haechi.test"), None);
+    assert_eq!(identity.person_of_user_id("@X:haechi.test"), None);
     assert_eq!(
         identity.person_of_user_id(&user_id.replace("haechi.test", "elsewhere")),
         None
