@@ -98,7 +98,11 @@ async function openRooms(minji, joon) {
   return rooms;
 }
 
-const shown = (client) => client.getRooms().map((room) => room.name).sort();
+const shown = (client) =>
+  client
+    .getRooms()
+    .map((room) => room.name)
+    .sort();
 const bodies = (client, roomId) =>
   (client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [])
     .filter((event) => event.getType() === EventType.RoomMessage)
@@ -167,9 +171,7 @@ async function journey() {
   const sliding = await step('B sees a window of two', () => begin(joon));
   await step('messages, typing and receipts come live', () => talk(minji, joon, rooms.three));
   await step('the window grows', () => grow(joon, sliding));
-  await step('B subscribes to a room out of the window', () =>
-    subscribe(minji, joon, sliding, rooms.one),
-  );
+  await step('B subscribes to a room out of the window', () => subscribe(minji, joon, sliding, rooms.one));
   await step('an invitation comes, and the end of a stay', () => comeAndGo(minji, joon, sliding));
   await step('B signs out', () => joon.logout(true));
 }
