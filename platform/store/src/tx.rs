@@ -121,8 +121,8 @@ impl<'c> Tx<'c> {
         outcome.map_err(|failure| self.poisoned_by(failure))
     }
 
-    /// Runs statements that do not depend on each other's answers: one round trip for all of them on
-    /// PostgreSQL. Returns the rows of each, in order.
+    /// Runs statements, in their order, of which none needs the answer of another: one round trip for all of them
+    /// on PostgreSQL. Returns the rows of each.
     ///
     /// # Errors
     /// As [`Tx::query`]; the first failure.

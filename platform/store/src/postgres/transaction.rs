@@ -43,8 +43,17 @@ impl<'c> PostgresTransaction<'c> {
 
     pub(crate) async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
         let statement = self.prepare(sql).await?;
+        self.query_prepared(sql, &statement, values).await
+    }
+
+    async fn query_prepared(
+        &self,
+        sql: &str,
+        statement: &tokio_postgres::Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Failure> {
         let rows = self
-            .answer(sql, self.open.query(&statement, &parameters(values)))
+            .answer(sql, self.open.query(statement, &parameters(values)))
             .await?;
         let columns: Arc<[String]> = statement
             .columns()
@@ -67,22 +76,43 @@ impl<'c> PostgresTransaction<'c> {
             .await
     }
 
-    /// All statements are polled together, which the driver sends as one pipeline.
     pub(crate) async fn run_all(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Failure> {
-        let answers = join_all(
+        self.pipeline(
             statements
                 .iter()
-                .map(|statement| self.query(statement.sql, &statement.values)),
-        );
-        // The first failure in their order, not the first to be seen: those after it fail too, only because the
-        // transaction is lost, and would hide a conflict that is to be tried again.
-        answers.await.into_iter().collect()
+                .map(|statement| (statement.sql, statement.values.as_slice())),
+        )
+        .await
     }
 
-    /// As [`Self::run_all`].
     pub(crate) async fn ask_all(&self, asked: &[Asked<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
-        let answers = join_all(asked.iter().map(|asked| self.query(&asked.sql, &asked.values)));
-        answers.await.into_iter().collect()
+        self.pipeline(
+            asked
+                .iter()
+                .map(|asked| (asked.sql.as_str(), asked.values.as_slice())),
+        )
+        .await
+    }
+
+    /// Sends statements one after the other without waiting for an answer between them. They run in their order.
+    ///
+    /// All are prepared before the first is sent. One that this connection has not seen yet would otherwise wait for
+    /// its preparation, and be overtaken by those after it.
+    async fn pipeline<'s>(
+        &self,
+        asked: impl Iterator<Item = (&'s str, &'s [Value<'s>])> + Clone,
+    ) -> Result<Vec<Vec<Row>>, Failure> {
+        let prepared = join_all(asked.clone().map(|(sql, _)| self.prepare(sql))).await;
+        let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let answers = join_all(
+            asked
+                .zip(&prepared)
+                .map(|((sql, values), statement)| self.query_prepared(sql, statement, values)),
+        )
+        .await;
+        // The first failure in their order, not the first to be seen: those after it fail too, only because the
+        // transaction is lost, and would hide a conflict that is to be tried again.
+        answers.into_iter().collect()
     }
 
     /// A migration takes as long as it takes.

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::harness::{count, create, on_both_engines};
-use crate::{Statement, Store, StoreError, Tx, WriteKey};
+use crate::{Asked, Statement, Store, StoreError, ToValue, Tx, WriteKey};
 
 const COUNTER: &str = "CREATE TABLE counter (id BIGINT PRIMARY KEY NOT NULL, number BIGINT NOT NULL)";
 const PAIR: &str = "CREATE TABLE pair (id BIGINT PRIMARY KEY NOT NULL)";
@@ -62,6 +62,38 @@ async fn a_refusal_leaves_nothing_and_spares_its_neighbours() {
         let outcomes = join_all(writes).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
         assert_eq!(count(&test.store, "pair").await, 20);
+    })
+    .await;
+}
+
+/// A statement that its connection has not seen yet takes a round trip more than one that it has.
+#[tokio::test]
+async fn statements_run_in_their_order_also_where_the_later_are_prepared_already() {
+    const PUT: &str = "INSERT INTO pair VALUES ($1)";
+    on_both_engines(async |test| {
+        create(&test.store, PAIR).await;
+        let kept = test
+            .store
+            .write(WriteKey::fresh(), async |tx: &mut Tx<'_>| {
+                tx.execute(PUT, &[&1_i64]).await?;
+                tx.run_all(&[
+                    Statement::new("DELETE FROM pair WHERE id >= $1", &[&1_i64]),
+                    Statement::new(PUT, &[&2_i64]),
+                ])
+                .await?;
+                let begun = Asked::new("DELETE FROM pair WHERE id > $1", vec![3_i64.to_value()]);
+                let puts = (3_i64..100).map(|id| Asked::new(PUT, vec![id.to_value().into_owned()]));
+                let ended = Asked::new("DELETE FROM pair WHERE id < $1", vec![98_i64.to_value()]);
+                let asked: Vec<Asked<'_>> = std::iter::once(begun).chain(puts).chain([ended]).collect();
+                tx.ask_all(&asked).await?;
+                let rows = tx.query("SELECT id FROM pair ORDER BY id", &[]).await?;
+                rows.iter()
+                    .map(|row| row.get("id"))
+                    .collect::<Result<Vec<i64>, _>>()
+            })
+            .await;
+        assert_eq!(kept, Ok(vec![98, 99]));
+        assert_eq!(count(&test.store, "pair").await, 2);
     })
     .await;
 }
