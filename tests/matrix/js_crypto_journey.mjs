@@ -1,85 +1,11 @@
 // A stock Matrix client's secrets: matrix-js-sdk with its Rust crypto talks encrypted between two people and two devices of
 // one, sets cross-signing and a key backup up, and restores the messages on a fresh device.
-//
-//   HAECHI_URL              where the server listens
-//   HAECHI_USER_A, _B       the user ids of two people
-//   HAECHI_PASSWORD         the password of both
-//
-// Ends with 0 when every step passed, and with 1 and one clear message at the first that did not.
-import { setTimeout as pause } from 'node:timers/promises';
-import { createClient, EventType, Preset } from 'matrix-js-sdk';
-import { logger } from 'matrix-js-sdk/lib/logger.js';
-
-// The client is written for Node 22 and browsers; this is the one thing that Node 20 lacks.
-Promise.withResolvers ??= () => {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-};
-const silence = () => undefined;
-logger.methodFactory = () => silence;
-logger.rebuild();
-const quiet = { trace: silence, debug: silence, info: silence, warn: silence, error: silence };
-quiet.getChild = () => quiet;
-
-const PATIENCE_MS = 30_000;
-
-/** The clients that run, to be stopped at the end. */
-const clients = [];
-/** The step that runs now, for the message when it fails. */
-let current = 'start';
-
-async function step(name, work) {
-  current = name;
-  const began = Date.now();
-  const result = await work();
-  console.log(`ok ${name} (${Date.now() - began} ms)`);
-  return result;
-}
-
-/** Asks `look` until it says something true. */
-async function until(what, look) {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
-    const found = await look();
-    if (found) return found;
-    await pause(50);
-  }
-  throw new Error(`waited ${PATIENCE_MS} ms for: ${what}`);
-}
-
-function same(what, found, wanted) {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (left !== right) throw new Error(`${what}: found ${left}, wanted ${right}`);
-}
-
-function given(name) {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set`);
-  return value;
-}
-
-/** What answers the question for the password. */
-const password = (client) => ({
-  type: 'm.login.password',
-  identifier: { type: 'm.id.user', user: client.getUserId() },
-  password: given('HAECHI_PASSWORD'),
-});
+import { EventType, Preset } from 'matrix-js-sdk';
+import { passwordOf, run, same, signIn, startSync, step, until, users } from './js_steps.mjs';
 
 /** Signs in on a new device with encryption. `recovery` holds the key of the person's secret storage. */
-async function signIn(user, recovery) {
-  const session = await createClient({ baseUrl: given('HAECHI_URL'), logger: quiet }).loginRequest({
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user },
-    password: given('HAECHI_PASSWORD'),
-    initial_device_display_name: 'js crypto journey',
-  });
-  const client = createClient({
-    baseUrl: given('HAECHI_URL'),
-    userId: session.user_id,
-    accessToken: session.access_token,
-    deviceId: session.device_id,
-    logger: quiet,
+async function signInEncrypted(user, recovery) {
+  const client = await signIn(user, {
     cryptoCallbacks: {
       getSecretStorageKey: async ({ keys }) => [Object.keys(keys)[0], recovery.key],
       cacheSecretStorageKey: (_id, _info, key) => {
@@ -87,13 +13,11 @@ async function signIn(user, recovery) {
       },
     },
   });
-  clients.push(client);
   await client.initRustCrypto({ useIndexedDB: false });
-  await client.startClient({ initialSyncLimit: 20 });
-  await until('the first sync', () => client.isInitialSyncComplete());
+  await startSync(client, { initialSyncLimit: 20 });
   const own = async () => {
     const devices = await client.getCrypto().getUserDeviceInfo([user], true);
-    return devices.get(user)?.has(session.device_id);
+    return devices.get(user)?.has(client.getDeviceId());
   };
   await until('its own keys to be told', own);
   return client;
@@ -152,7 +76,7 @@ async function isVerified(client, other) {
 
 /** How many keys the server holds: the client remembers what it was told when the backup was made. */
 async function backedUp(client) {
-  const answer = await fetch(`${given('HAECHI_URL')}/_matrix/client/v3/room_keys/version`, {
+  const answer = await fetch(`${client.getHomeserverUrl()}/_matrix/client/v3/room_keys/version`, {
     headers: { authorization: `Bearer ${client.getAccessToken()}` },
   });
   return (await answer.json()).count;
@@ -181,7 +105,7 @@ async function resetIdentity(client) {
         () => null,
         (error) => error,
       );
-      return send({ ...password(client), session: asked?.data?.session });
+      return send({ ...passwordOf(client.getUserId()), session: asked?.data?.session });
     },
   });
   same('the question for the password', asked?.httpStatus, 401);
@@ -190,7 +114,7 @@ async function resetIdentity(client) {
 async function deleteDevice(client, gone) {
   const deviceId = gone.getDeviceId();
   gone.stopClient();
-  await client.deleteDevice(deviceId, password(client));
+  await client.deleteDevice(deviceId, passwordOf(client.getUserId()));
   const devices = await client.getDevices();
   same(
     'the device is gone',
@@ -200,10 +124,10 @@ async function deleteDevice(client, gone) {
 }
 
 async function journey() {
-  const [userA, userB] = [given('HAECHI_USER_A'), given('HAECHI_USER_B')];
+  const [userA, userB] = users();
   const [ofMinji, ofJoon] = [{}, {}];
-  const minji = await step('A signs in', () => signIn(userA, ofMinji));
-  const joon = await step('B signs in', () => signIn(userB, ofJoon));
+  const minji = await step('A signs in', () => signInEncrypted(userA, ofMinji));
+  const joon = await step('B signs in', () => signInEncrypted(userB, ofJoon));
   await step('A sets cross-signing and a backup up', () => setUp(minji, ofMinji));
   await step('B does too', () => setUp(joon, ofJoon));
   const roomId = await step('A invites B into an encrypted room', () => openRoom(minji, joon));
@@ -211,7 +135,7 @@ async function journey() {
     await minji.sendTextMessage(roomId, 'for your eyes');
     await reads(joon, roomId, 'for your eyes');
   });
-  const tablet = await step('B signs in on a second device', () => signIn(userB, ofJoon));
+  const tablet = await step('B signs in on a second device', () => signInEncrypted(userB, ofJoon));
   await step('both devices of B read what A writes', async () => {
     const knows = async () => {
       const devices = await minji.getCrypto().getUserDeviceInfo([userB], true);
@@ -224,7 +148,7 @@ async function journey() {
   });
   await step('A sees that B signed the first device', () => isVerified(minji, joon));
   await step('the backup of A holds keys', () => until('a key in the backup', () => backedUp(minji)));
-  const fresh = await step('A signs in on a fresh device', () => signIn(userA, ofMinji));
+  const fresh = await step('A signs in on a fresh device', () => signInEncrypted(userA, ofMinji));
   await step('which reads the old messages by the backup', () =>
     restore(fresh, roomId, ['for your eyes', 'for both of them']),
   );
@@ -233,13 +157,4 @@ async function journey() {
   await step('B deletes the second device with the password', () => deleteDevice(joon, tablet));
 }
 
-try {
-  await journey();
-  console.log('the js crypto journey passed');
-} catch (error) {
-  console.error(`the js crypto journey failed at: ${current}\n${error.stack ?? error.message}`);
-  process.exitCode = 1;
-}
-for (const client of clients) client.stopClient();
-// Its timers outlive it, and would hold Node for two minutes.
-process.exit();
+await run('js crypto', journey);

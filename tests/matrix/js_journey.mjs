@@ -1,103 +1,17 @@
 // A stock Matrix client's day: matrix-js-sdk signs in, talks, uploads, pages back, leaves and signs out.
-//
-//   HAECHI_URL              where the server listens
-//   HAECHI_USER_A, _B       the user ids of two people
-//   HAECHI_PASSWORD         the password of both
-//
-// Ends with 0 when every step passed, and with 1 and one clear message at the first that did not.
-import { setTimeout as pause } from 'node:timers/promises';
-import { createClient, Direction, EventType, Preset } from 'matrix-js-sdk';
-import { logger } from 'matrix-js-sdk/lib/logger.js';
+import { Direction, EventType, Preset } from 'matrix-js-sdk';
+import { logIn, refused, run, same, signIn, startSync, step, until, users } from './js_steps.mjs';
 
-// The client is written for Node 22 and browsers; this is the one thing that Node 20 lacks.
-Promise.withResolvers ??= () => {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-};
-// It tells about every request; what fails here is told by the step. Its calls write to children of its own logger.
-const silence = () => undefined;
-logger.methodFactory = () => silence;
-logger.rebuild();
-const quiet = { trace: silence, debug: silence, info: silence, warn: silence, error: silence };
-quiet.getChild = () => quiet;
-
-const PATIENCE_MS = 20_000;
 const MESSAGES = 30;
 const HELLO = '점심 먹자';
 const ANSWER = 'At half past twelve?';
 const SLIP = 'a slip';
 
-/** The clients that run, to be stopped at the end. */
-const clients = [];
-/** The step that runs now, for the message when it fails. */
-let current = 'start';
-
-async function step(name, work) {
-  current = name;
-  const began = Date.now();
-  const result = await work();
-  console.log(`ok ${name} (${Date.now() - began} ms)`);
-  return result;
-}
-
-/** Asks `look` until it says something true. The client has no event that tells all that is waited for here. */
-async function until(what, look) {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
-    const found = look();
-    if (found) return found;
-    await pause(20);
-  }
-  throw new Error(`waited ${PATIENCE_MS} ms for: ${what}`);
-}
-
-function same(what, found, wanted) {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (left !== right) throw new Error(`${what}: found ${left}, wanted ${right}`);
-}
-
-/** Passes when the server refuses with this Matrix error. */
-async function refused(what, errcode, work) {
-  const error = await work().then(
-    () => null,
-    (error) => error,
-  );
-  if (!error) throw new Error(`${what}: was not refused`);
-  same(what, error.errcode ?? String(error), errcode);
-}
-
-function given(name) {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set`);
-  return value;
-}
-
-function logIn(user, password) {
-  return createClient({ baseUrl: given('HAECHI_URL'), logger: quiet }).loginRequest({
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user },
-    password,
-    initial_device_display_name: 'js journey',
-  });
-}
-
 /** Signs in on a new device, and syncs until it knows the person's rooms. */
-async function signIn(user, options) {
-  const session = await logIn(user, given('HAECHI_PASSWORD'));
-  same('the user id of the login', session.user_id, user);
-  const client = createClient({
-    baseUrl: given('HAECHI_URL'),
-    userId: session.user_id,
-    accessToken: session.access_token,
-    deviceId: session.device_id,
-    timelineSupport: true,
-    logger: quiet,
-  });
-  clients.push(client);
-  same('whoami', (await client.whoami()).device_id, session.device_id);
-  await client.startClient(options);
-  await until('the first sync', () => client.isInitialSyncComplete());
+async function signInAndSync(user, options) {
+  const client = await signIn(user);
+  same('whoami', (await client.whoami()).device_id, client.getDeviceId());
+  await startSync(client, options);
   return client;
 }
 
@@ -181,7 +95,7 @@ async function redact(minji, joon, roomId) {
 
 /** A new device knows the last few events and finds all others. */
 async function pageBack(user, roomId, wanted) {
-  const client = await signIn(user, { initialSyncLimit: 5 });
+  const client = await signInAndSync(user, { initialSyncLimit: 5 });
   const room = client.getRoom(roomId);
   const live = room.getLiveTimeline();
   if (live.getEvents().length > 5)
@@ -233,13 +147,13 @@ async function signOut(client) {
 }
 
 async function journey() {
-  const users = [given('HAECHI_USER_A'), given('HAECHI_USER_B')];
+  const [userA, userB] = users();
   await step('a wrong password is refused', () =>
-    refused('a wrong password', 'M_FORBIDDEN', () => logIn(users[0], 'not the password')),
+    refused('a wrong password', 'M_FORBIDDEN', () => logIn(userA, 'not the password')),
   );
   const options = { initialSyncLimit: 10, lazyLoadMembers: true };
-  const minji = await step('A signs in', () => signIn(users[0], options));
-  const joon = await step('B signs in', () => signIn(users[1], options));
+  const minji = await step('A signs in', () => signInAndSync(userA, options));
+  const joon = await step('B signs in', () => signInAndSync(userB, options));
   const roomId = await step('A invites B, who joins', () => openRoom(minji, joon));
   await step('messages go both ways, live', () => talk(minji, joon, roomId));
   await step('no echo is shown twice', () => echoes(minji, joon, roomId));
@@ -247,20 +161,11 @@ async function journey() {
   await step('A sees B type', () => typing(minji, joon, roomId));
   await step('A takes a message back', () => redact(minji, joon, roomId));
   const wanted = bodies(minji, roomId);
-  await step('a new device pages back to the start', () => pageBack(users[1], roomId, wanted));
+  await step('a new device pages back to the start', () => pageBack(userB, roomId, wanted));
   await step('B downloads what A uploaded', () => media(minji, joon));
   await step('B sees the new name of A', () => profile(minji, joon, roomId));
   await step('B leaves', () => leave(minji, joon, roomId));
   await step('both sign out', () => Promise.all([minji, joon].map(signOut)));
 }
 
-try {
-  await journey();
-  console.log('the js journey passed');
-} catch (error) {
-  console.error(`the js journey failed at: ${current}\n${error.message}`);
-  process.exitCode = 1;
-}
-for (const client of clients) client.stopClient();
-// Its timers outlive it, and would hold Node for two minutes.
-process.exit();
+await run('js', journey);

@@ -1,28 +1,8 @@
 // A stock Matrix client that looks at a window of its rooms only: matrix-js-sdk with its SlidingSync (MSC4186).
-//
-//   HAECHI_URL              where the server listens
-//   HAECHI_USER_A, _B       the user ids of two people
-//   HAECHI_PASSWORD         the password of both
-//
-// Ends with 0 when every step passed, and with 1 and one clear message at the first that did not.
-import { setTimeout as pause } from 'node:timers/promises';
-import { createClient, EventType, Preset } from 'matrix-js-sdk';
-import { logger } from 'matrix-js-sdk/lib/logger.js';
+import { EventType, Preset } from 'matrix-js-sdk';
 import { SlidingSync } from 'matrix-js-sdk/lib/sliding-sync.js';
+import { run, same, signIn, step, until, users } from './js_steps.mjs';
 
-// The client is written for Node 22 and browsers; this is the one thing that Node 20 lacks.
-Promise.withResolvers ??= () => {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-};
-const silence = () => undefined;
-logger.methodFactory = () => silence;
-logger.rebuild();
-const quiet = { trace: silence, debug: silence, info: silence, warn: silence, error: silence };
-quiet.getChild = () => quiet;
-
-const PATIENCE_MS = 20_000;
 const ROOMS = ['one', 'two', 'three'];
 
 /** What this client wants to know of a room beside its timeline. */
@@ -32,59 +12,6 @@ const STATE = [
   ['m.room.member', '$ME'],
   ['m.room.member', '$LAZY'],
 ];
-
-/** The client that runs, to be stopped at the end. */
-let running;
-/** The step that runs now, for the message when it fails. */
-let current = 'start';
-
-async function step(name, work) {
-  current = name;
-  const began = Date.now();
-  const result = await work();
-  console.log(`ok ${name} (${Date.now() - began} ms)`);
-  return result;
-}
-
-/** Asks `look` until it says something true. */
-async function until(what, look) {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
-    const found = look();
-    if (found) return found;
-    await pause(20);
-  }
-  throw new Error(`waited ${PATIENCE_MS} ms for: ${what}`);
-}
-
-function same(what, found, wanted) {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (left !== right) throw new Error(`${what}: found ${left}, wanted ${right}`);
-}
-
-function given(name) {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set`);
-  return value;
-}
-
-/** Signs in on a new device, without syncing. */
-async function signIn(user) {
-  const session = await createClient({ baseUrl: given('HAECHI_URL'), logger: quiet }).loginRequest({
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user },
-    password: given('HAECHI_PASSWORD'),
-    initial_device_display_name: 'js sliding journey',
-  });
-  return createClient({
-    baseUrl: given('HAECHI_URL'),
-    userId: session.user_id,
-    accessToken: session.access_token,
-    deviceId: session.device_id,
-    timelineSupport: true,
-    logger: quiet,
-  });
-}
 
 async function openRooms(minji, joon) {
   const rooms = {};
@@ -111,8 +38,7 @@ const bodies = (client, roomId) =>
 async function begin(joon) {
   const list = { ranges: [[0, 1]], timeline_limit: 3, required_state: STATE };
   const subscription = { timeline_limit: 20, required_state: STATE };
-  const sliding = new SlidingSync(given('HAECHI_URL'), new Map([['all', list]]), subscription, joon, 5_000);
-  running = joon;
+  const sliding = new SlidingSync(joon.getHomeserverUrl(), new Map([['all', list]]), subscription, joon, 5_000);
   await joon.startClient({ slidingSync: sliding });
   await until('the first rooms', () => joon.getRooms().length >= 2);
   same('the rooms of the window', shown(joon), ['three', 'two']);
@@ -165,8 +91,9 @@ async function comeAndGo(minji, joon, sliding) {
 }
 
 async function journey() {
-  const minji = await step('A signs in', () => signIn(given('HAECHI_USER_A')));
-  const joon = await step('B signs in', () => signIn(given('HAECHI_USER_B')));
+  const [userA, userB] = users();
+  const minji = await step('A signs in', () => signIn(userA));
+  const joon = await step('B signs in', () => signIn(userB));
   const rooms = await step('three rooms are made', () => openRooms(minji, joon));
   const sliding = await step('B sees a window of two', () => begin(joon));
   await step('messages, typing and receipts come live', () => talk(minji, joon, rooms.three));
@@ -176,13 +103,4 @@ async function journey() {
   await step('B signs out', () => joon.logout(true));
 }
 
-try {
-  await journey();
-  console.log('the js sliding journey passed');
-} catch (error) {
-  console.error(`the js sliding journey failed at: ${current}\n${error.stack ?? error}`);
-  process.exitCode = 1;
-}
-running?.stopClient();
-// Its timers outlive it, and would hold Node for two minutes.
-process.exit();
+await run('js sliding', journey);

@@ -51,6 +51,7 @@ pub(crate) mod stream;
 mod sync;
 mod tags;
 mod thumbnails;
+mod timeline;
 mod timestamp;
 mod typing;
 mod unread;

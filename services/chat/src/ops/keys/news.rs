@@ -68,34 +68,19 @@ impl Chat {
     ) -> Result<DeviceNews, ChatError> {
         let (person, device_id) = (actor.person, actor.device.as_str());
         let from = since.map_or(0, |since| since.position(PEOPLE));
-        let to = now.position(PEOPLE);
         // One round trip for all.
         let mut statements = vec![
-            inbox::page(person, device_id, from, to, INBOX_PAGE_MAX + 1),
+            inbox::page(person, device_id, from, now.position(PEOPLE), INBOX_PAGE_MAX + 1),
             inbox::received(person, device_id, from),
-            one_time::count(person, device_id),
-            one_time::unused_fallbacks(person, device_id),
         ];
-        if let Some(since) = since {
-            statements.extend(list_statements(person, since, to, rooms));
-        }
+        statements.extend(key_statements(actor, since, now, rooms));
         let answers = tx.run_all(&statements).await?;
-        let [page, received, counts, unused, lists @ ..] = answers.as_slice() else {
+        let [page, received, keys @ ..] = answers.as_slice() else {
             return Ok(DeviceNews::default());
         };
-        let mut news = DeviceNews {
-            has_received: since.is_some() && !received.is_empty(),
-            one_time_keys: with_zero(one_time::read_counts(counts)?),
-            unused_fallbacks: one_time::read_algorithms(unused)?,
-            ..DeviceNews::default()
-        };
+        let mut news = self.read_keys(tx, actor, (since, now), rooms, keys).await?;
+        news.has_received = since.is_some() && !received.is_empty();
         news.take_messages(inbox::read(page)?);
-        if let Some(since) = since {
-            let lists = self.lists(tx, person, since, to, rooms, lists).await?;
-            let named =
-                |people: BTreeSet<PersonId>| people.into_iter().map(|person| self.user_id(person)).collect();
-            (news.changed, news.left) = (named(lists.changed), named(lists.left));
-        }
         Ok(news)
     }
 
@@ -111,17 +96,20 @@ impl Chat {
         now: SyncToken,
         rooms: MovedRooms<'_>,
     ) -> Result<DeviceNews, ChatError> {
-        let (person, device_id) = (actor.person, actor.device.as_str());
-        let to = now.position(PEOPLE);
-        let mut statements = vec![
-            one_time::count(person, device_id),
-            one_time::unused_fallbacks(person, device_id),
-        ];
-        if let Some(since) = since {
-            statements.extend(list_statements(person, since, to, rooms));
-        }
-        let answers = tx.run_all(&statements).await?;
-        let [counts, unused, lists @ ..] = answers.as_slice() else {
+        let answers = tx.run_all(&key_statements(actor, since, now, rooms)).await?;
+        self.read_keys(tx, actor, (since, now), rooms, &answers).await
+    }
+
+    /// Reads the answers to [`key_statements`].
+    async fn read_keys(
+        &self,
+        tx: &mut Tx<'_>,
+        actor: &Actor,
+        (since, now): (Option<SyncToken>, SyncToken),
+        rooms: MovedRooms<'_>,
+        answers: &[Vec<Row>],
+    ) -> Result<DeviceNews, ChatError> {
+        let [counts, unused, lists @ ..] = answers else {
             return Ok(DeviceNews::default());
         };
         let mut news = DeviceNews {
@@ -130,7 +118,8 @@ impl Chat {
             ..DeviceNews::default()
         };
         if let Some(since) = since {
-            let lists = self.lists(tx, person, since, to, rooms, lists).await?;
+            let to = now.position(PEOPLE);
+            let lists = self.lists(tx, actor.person, since, to, rooms, lists).await?;
             let named =
                 |people: BTreeSet<PersonId>| people.into_iter().map(|person| self.user_id(person)).collect();
             (news.changed, news.left) = (named(lists.changed), named(lists.left));
@@ -239,6 +228,24 @@ impl Chat {
 fn is_new(room: &FoundMember, since: SyncToken) -> bool {
     let from = room.member.joined_from;
     from.is_none_or(|from| from > since.position(stream_of(&room.room_id)))
+}
+
+/// How many keys of its own a device has left, and after a token what [`Chat::lists`] reads.
+fn key_statements(
+    actor: &Actor,
+    since: Option<SyncToken>,
+    now: SyncToken,
+    rooms: MovedRooms<'_>,
+) -> Vec<Statement> {
+    let (person, device_id) = (actor.person, actor.device.as_str());
+    let mut statements = vec![
+        one_time::count(person, device_id),
+        one_time::unused_fallbacks(person, device_id),
+    ];
+    if let Some(since) = since {
+        statements.extend(list_statements(person, since, now.position(PEOPLE), rooms));
+    }
+    statements
 }
 
 /// What [`Chat::lists`] reads: whose keys changed, whose keys one signed, then who came and went, room by room.

@@ -7,6 +7,7 @@ use haechi_store::Tx;
 use super::super::messages::speakers;
 use super::super::read_room::View;
 use super::super::sync::INVITE_STATE;
+use super::super::timeline::Stretch;
 use super::super::unread::Count;
 use super::answer::RoomAnswer;
 use super::connections::{Followed, SentRoom};
@@ -66,7 +67,12 @@ impl Look<'_> {
             let low = record.until.unwrap_or_else(|| self.since_of(room_id));
             let high = found.position.min(self.now.position(stream_of(room_id)));
             let limit = record.view.timeline_limit;
-            let timeline = self.timeline(tx, room_id, (low, high), limit, &seen).await?;
+            let stretch = Stretch {
+                after: low,
+                until: high,
+                limit,
+            };
+            let timeline = self.timeline(tx, room_id, stretch, &seen).await?;
             answer.timeline = self.written(&timeline.events);
             answer.limited = timeline.limited;
             answer.num_live = Some(timeline.events.len());

@@ -9,23 +9,17 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::read_room::View;
+use super::super::timeline::{Stretch, Timeline};
 use super::super::unread::{Count, Taste};
 use super::answer::{Hero, RoomAnswer};
 use super::connections::{Followed, SentRoom};
 use super::look::Look;
-use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{ChatError, Event, Membership, Place, PushRules, RequiredState, RoomView, stream_of};
 use crate::store;
 use crate::store::sliding::StandingRoom;
 
 /// The type of memberships.
 const MEMBER: &str = "m.room.member";
-
-/// People who are asked for, to stand for a room without a name.
-const HEROES_ASKED: u32 = 6;
-
-/// People who stand for it.
-const HEROES_MAX: usize = 5;
 
 /// What a room that is looked at asks for.
 pub(super) enum Plan {
@@ -60,14 +54,6 @@ impl Visit {
             start: None,
         }
     }
-}
-
-/// The events of a timeline with where they begin.
-pub(super) struct Timeline {
-    pub(super) events: Vec<Event>,
-    pub(super) limited: bool,
-    /// Position right before the first event.
-    pub(super) start: i64,
 }
 
 /// The state that is told of a room, and what is told of it by name.
@@ -132,9 +118,12 @@ impl Look<'_> {
         let is_wider = record.is_none_or(|record| !view.required.is_within(&record.view.required));
         let low = from.filter(|_| !is_expanded).unwrap_or(0);
         let seen = View::of(Some(&room.found))?.ignoring(&self.ignored);
-        let timeline = self
-            .timeline(tx, room_id, (low, now), view.timeline_limit, &seen)
-            .await?;
+        let stretch = Stretch {
+            after: low,
+            until: now,
+            limit: view.timeline_limit,
+        };
+        let timeline = self.timeline(tx, room_id, stretch, &seen).await?;
         let low = from.filter(|_| !is_wider).unwrap_or(0);
         let speakers = self.speakers(&timeline.events);
         let state = self
@@ -205,37 +194,18 @@ impl Look<'_> {
         Ok(new_name.is_some() || new_avatar.is_some())
     }
 
-    /// The latest events of a room after one position and up to another.
+    /// The latest events of a stretch of a room.
     pub(super) async fn timeline(
         &self,
         tx: &mut Tx<'_>,
         room_id: &str,
-        (low, now): (i64, i64),
-        limit: u32,
+        stretch: Stretch,
         seen: &View,
     ) -> Result<Timeline, ChatError> {
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut events, mut high, mut looked_at) = (Vec::new(), now.min(seen.until), 0);
-        // One more than wanted is read, to know whether there is more.
-        let mut is_done = false;
-        while !is_done && events.len() <= wanted && looked_at < PAGE_ROWS_MAX {
-            let rows = store::events::backward(tx, room_id, low, high, limit + 1).await?;
-            let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            looked_at += count;
-            is_done = count <= limit;
-            high = rows.last().map_or(low, |event| event.position - 1);
-            events.extend(rows.into_iter().filter(|event| seen.shows(event)));
-        }
-        let limited = events.len() > wanted || !is_done;
-        events.truncate(wanted);
-        events.reverse();
-        self.chat.bundle(tx, self.actor.person, seen, &mut events).await?;
-        let start = events.first().map_or(now, |first| first.position - 1);
-        Ok(Timeline {
-            events,
-            limited,
-            start,
-        })
+        let person = self.actor.person;
+        self.chat
+            .timeline(tx, (person, room_id), stretch, seen, |_| true)
+            .await
     }
 
     /// The user ids of who speaks in these events.
@@ -290,20 +260,9 @@ impl Look<'_> {
         Ok(state)
     }
 
-    /// People who stand for a room without a name: those in it, else those asked in, else those who were in it.
+    /// People who stand for a room without a name, as they call themselves there.
     async fn heroes(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Vec<Hero>, ChatError> {
-        let mut people = Vec::new();
-        for membership in [Membership::Join, Membership::Invite, Membership::Leave] {
-            if people.len() < 2 {
-                people.extend(store::memberships::of_room(tx, room_id, membership, HEROES_ASKED).await?);
-            }
-        }
-        people.retain(|person| *person != self.actor.person);
-        people.truncate(HEROES_MAX);
-        let users: Vec<String> = people
-            .into_iter()
-            .map(|person| self.chat.user_id(person))
-            .collect();
+        let users = self.chat.heroes(tx, self.actor.person, room_id).await?;
         let keys: Vec<_> = users
             .iter()
             .map(|user| (room_id.to_owned(), MEMBER.to_owned(), user.clone()))

@@ -3,7 +3,8 @@
 use haechi_store::Tx;
 
 use super::super::read_room::{View, state_at};
-use super::room::{Read, RoomReader, state_before};
+use super::super::timeline::Timeline;
+use super::room::{RoomReader, state_before};
 use crate::model::{ChatError, Event};
 use crate::store;
 use crate::store::memberships::FoundMember;
@@ -15,7 +16,7 @@ impl RoomReader<'_> {
         tx: &mut Tx<'_>,
         found: &FoundMember,
         since: i64,
-        timeline: &Read,
+        timeline: &Timeline,
     ) -> Result<Vec<Event>, ChatError> {
         let Ok(view) = View::of(Some(found)) else {
             return Ok(Vec::new());

@@ -11,19 +11,16 @@ use serde_json::value::RawValue;
 use super::super::Chat;
 use super::super::messages::speakers;
 use super::super::read_room::View;
+use super::super::timeline::{Stretch, Timeline as Read};
 use super::super::unread::{Counts, Taste};
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
-use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{
-    ChatError, Event, Fields, Ignored, Membership, Place, PushRules, Reader, SyncToken, stream_of,
+    ChatError, Event, Fields, Ignored, Place, PushRules, Reader, SyncToken, stream_of,
 };
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
-
-/// People who stand for a room without a name.
-const HEROES_MAX: u32 = 6;
 
 /// State that is shown with an invitation.
 pub(in crate::ops) const INVITE_STATE: [&str; 7] = [
@@ -53,14 +50,6 @@ pub(super) struct RoomReader<'s> {
     pub(super) rules: OnceLock<PushRules>,
 }
 
-/// The events of a timeline with where they begin.
-pub(super) struct Read {
-    pub(super) events: Vec<Event>,
-    limited: bool,
-    /// Position right before the first event.
-    start: i64,
-}
-
 impl RoomReader<'_> {
     /// A room the person is in.
     pub(super) async fn joined(
@@ -73,7 +62,9 @@ impl RoomReader<'_> {
         let view = View::of(Some(found))?.ignoring(&self.ignored);
         let since = self.known_until(found);
         let now = self.now.position(stream_of(room_id));
-        let timeline = self.timeline(tx, room_id, since.unwrap_or(0), now, &view).await?;
+        let timeline = self
+            .timeline(tx, room_id, (since.unwrap_or(0), now), &view)
+            .await?;
         let state = self.state(tx, room_id, since, now, &timeline).await?;
         let has_new_members = state
             .iter()
@@ -160,7 +151,7 @@ impl RoomReader<'_> {
             Ok(view) => {
                 let view = view.ignoring(&self.ignored);
                 let mut read = self
-                    .timeline(tx, &found.room_id, since, found.position, &view)
+                    .timeline(tx, &found.room_id, (since, found.position), &view)
                     .await?;
                 if view.until < found.position {
                     // Out already, then banned: of what came after they see only this.
@@ -234,40 +225,19 @@ impl RoomReader<'_> {
         &self,
         tx: &mut Tx<'_>,
         room_id: &str,
-        since: i64,
-        now: i64,
+        (after, until): (i64, i64),
         view: &View,
     ) -> Result<Read, ChatError> {
         let filter = self.wish.filter.timeline();
-        let limit = filter.limit();
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut events, mut high, mut looked_at) = (Vec::new(), now.min(view.until), 0);
-        // One more than wanted is read, to know whether there is more.
-        let mut is_done = false;
-        while !is_done && events.len() <= wanted && looked_at < PAGE_ROWS_MAX {
-            let rows = store::events::backward(tx, room_id, since, high, limit + 1).await?;
-            let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            looked_at += count;
-            is_done = count <= limit;
-            high = rows.last().map_or(since, |event| event.position - 1);
-            let shown = rows
-                .into_iter()
-                .filter(|event| view.shows(event) && filter.wants(event, self.chat.server_name()));
-            events.extend(shown);
-        }
-        let limited = events.len() > wanted || !is_done;
-        events.truncate(wanted);
-        events.reverse();
-        self.chat.bundle(tx, self.actor.person, view, &mut events).await?;
-        let start = match events.first() {
-            Some(first) => first.position - 1,
-            None => now,
+        let stretch = Stretch {
+            after,
+            until,
+            limit: filter.limit(),
         };
-        Ok(Read {
-            events,
-            limited,
-            start,
-        })
+        let wants = |event: &Event| filter.wants(event, self.chat.server_name());
+        self.chat
+            .timeline(tx, (self.actor.person, room_id), stretch, view, wants)
+            .await
     }
 
     /// The state at the start of the timeline, as far as it is new; or at its end when that is wanted.
@@ -312,20 +282,8 @@ impl RoomReader<'_> {
 
     async fn summary(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Summary, ChatError> {
         let (joined, invited) = store::memberships::count(tx, room_id).await?;
-        let mut people = store::memberships::of_room(tx, room_id, Membership::Join, HEROES_MAX).await?;
-        if people.len() < 2 {
-            people.extend(store::memberships::of_room(tx, room_id, Membership::Invite, HEROES_MAX).await?);
-        }
-        if people.len() < 2 {
-            people.extend(store::memberships::of_room(tx, room_id, Membership::Leave, HEROES_MAX).await?);
-        }
-        people.retain(|person| *person != self.actor.person);
-        people.truncate(5);
         Ok(Summary {
-            heroes: people
-                .into_iter()
-                .map(|person| self.chat.user_id(person))
-                .collect(),
+            heroes: self.chat.heroes(tx, self.actor.person, room_id).await?,
             joined: Some(joined),
             invited: Some(invited),
         })
