@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -30,6 +30,15 @@ struct Scene {
     begun: Instant,
     measuring: AtomicBool,
     syncs: AtomicU64,
+    /// One for all: a histogram of each receiver's own takes its time to grow just when the measuring begins.
+    latencies_us: Mutex<Histogram<u64>>,
+}
+
+impl Scene {
+    fn note(&self, latency_us: u128) -> Result<()> {
+        let mut latencies_us = self.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(latencies_us.record(u64::try_from(latency_us)?)?)
+    }
 }
 
 /// What a room was acknowledged: how many messages, and the sum of their ids' hashes.
@@ -49,6 +58,7 @@ pub(crate) async fn measure(
         begun: Instant::now(),
         measuring: AtomicBool::new(false),
         syncs: AtomicU64::new(0),
+        latencies_us: Mutex::new(Histogram::new(3)?),
     });
     let (tell, told) = watch::channel(None::<Arc<Expected>>);
     let mut receivers = JoinSet::new();
@@ -87,10 +97,10 @@ pub(crate) async fn measure(
     };
     let seconds = watch.await?;
     tell.send(Some(Arc::new(expected(&writers))))?;
-    let mut latencies_us = Histogram::<u64>::new(3)?;
     while let Some(ended) = receivers.join_next().await {
-        latencies_us.add(ended??)?;
+        ended??;
     }
+    let latencies_us = scene.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
     let deliveries = Deliveries {
         rooms: wanted.rooms,
         members: wanted.members,
@@ -181,7 +191,6 @@ struct Receiver {
     expected: watch::Receiver<Option<Arc<Expected>>>,
     messages: u64,
     sum: u64,
-    latencies_us: Histogram<u64>,
 }
 
 #[derive(Deserialize)]
@@ -246,11 +255,10 @@ impl Receiver {
             expected,
             messages: 0,
             sum: 0,
-            latencies_us: Histogram::new(3)?,
         })
     }
 
-    async fn run(mut self) -> Result<Histogram<u64>> {
+    async fn run(mut self) -> Result<()> {
         let is_over = self.expected.clone();
         let last_ones = async move {
             let mut is_over = is_over;
@@ -279,7 +287,7 @@ impl Receiver {
             );
             self.take(&answer.body).await?;
         }
-        Ok(self.latencies_us)
+        Ok(())
     }
 
     fn has_all(&self) -> bool {
@@ -304,8 +312,7 @@ impl Receiver {
                 self.messages += 1;
                 self.sum = self.sum.wrapping_add(hash(&event.event_id));
                 if is_measured {
-                    let latency = now_us.saturating_sub(sent_us);
-                    self.latencies_us.record(u64::try_from(latency)?)?;
+                    self.scene.note(now_us.saturating_sub(sent_us))?;
                 }
             }
             if room.timeline.limited {
@@ -351,8 +358,7 @@ impl Receiver {
                 self.messages += 1;
                 self.sum = self.sum.wrapping_add(hash(event_id));
                 if is_measured {
-                    let latency = now_us.saturating_sub(sent_us);
-                    self.latencies_us.record(u64::try_from(latency)?)?;
+                    self.scene.note(now_us.saturating_sub(sent_us))?;
                 }
             }
             match page["end"].as_str() {

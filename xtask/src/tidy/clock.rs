@@ -53,6 +53,10 @@ const MEASURES: &[(&str, &str)] = &[
         "platform/store/src/postgres/patience.rs",
         "how long a transaction has been tried",
     ),
+    (
+        "services/chat/src/ops/hub.rs",
+        "how late those run who were woken",
+    ),
 ];
 
 /// Ways to ask the machine what time it is.

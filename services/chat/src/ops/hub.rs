@@ -10,7 +10,7 @@ mod recent;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use haechi_base::{PersonId, Time};
 use haechi_service::Cluster;
@@ -96,7 +96,9 @@ struct Listener {
     is_complete: bool,
     seen_at: Time,
     /// When they were last told of messages from memory.
-    answered_at: Option<Time>,
+    answered_at: Option<Instant>,
+    /// When they were woken first since they began to wait.
+    woken_at: Option<Instant>,
     /// Where something happened, each room once; all of it after `touched_from`.
     touched: Vec<Touched>,
     touched_from: SyncToken,
@@ -165,22 +167,28 @@ impl Hub {
         (!is_behind).then_some(recalled)
     }
 
+    /// Notes that a person's wait has ended by news: how late it ended tells whether the node is busy.
+    pub(crate) fn note_woken(&self, person: PersonId) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let listener = state.people.get_mut(&person);
+        if let Some(woken_at) = listener.and_then(|listener| listener.woken_at.take()) {
+            state.pace.note(now.duration_since(woken_at), now);
+        }
+    }
+
     /// How long a person rests before they are told more, because the node is busy.
-    pub(crate) fn rest(&self, person: PersonId, now: Time) -> Duration {
+    pub(crate) fn rest(&self, person: PersonId) -> Duration {
         let state = self.state.lock();
-        let answered_at = state
-            .people
-            .get(&person)
-            .and_then(|listener| listener.answered_at);
-        state.pace.rest(answered_at, now)
+        let listener = state.people.get(&person);
+        let answered_at = listener.and_then(|listener| listener.answered_at);
+        state.pace.rest(answered_at, Instant::now())
     }
 
     /// Notes that a person is told of messages from memory.
-    pub(crate) fn note_answer(&self, person: PersonId, now: Time) {
-        let mut state = self.state.lock();
-        state.pace.note(now);
-        if let Some(listener) = state.people.get_mut(&person) {
-            listener.answered_at = Some(now);
+    pub(crate) fn note_answer(&self, person: PersonId) {
+        if let Some(listener) = self.state.lock().people.get_mut(&person) {
+            listener.answered_at = Some(Instant::now());
         }
     }
 
@@ -248,12 +256,14 @@ impl Hub {
             is_complete: false,
             seen_at: now,
             answered_at: None,
+            woken_at: None,
             touched: Vec::new(),
             touched_from: reach,
             mind: None,
             turns: 0,
         });
         listener.seen_at = now;
+        listener.woken_at = None;
         let mut receiver = listener.news.subscribe();
         receiver.mark_unchanged();
         (receiver, !listener.is_complete)
@@ -350,11 +360,12 @@ impl State {
             None => false,
         };
         let plain = news.plain.filter(|_| is_next);
+        let now = Instant::now();
         for room_id in &news.room_ids {
             let is_told = plain
                 .as_ref()
                 .is_some_and(|plain| !plain.disturbed.contains(room_id));
-            self.wake_room(room_id, news.stream, last, is_told);
+            self.wake_room(room_id, (news.stream, last), is_told, now);
         }
         for message in plain.into_iter().flat_map(|plain| plain.messages) {
             if let Some(room) = self.rooms.get_mut(message.event.room_id.as_str()) {
@@ -373,7 +384,7 @@ impl State {
     }
 
     /// Wakes who is in a room; unless messages tell all that happened there, what was kept of it is forgotten.
-    fn wake_room(&mut self, room_id: &str, stream: Stream, last: i64, is_told: bool) {
+    fn wake_room(&mut self, room_id: &str, (stream, last): (Stream, i64), is_told: bool, now: Instant) {
         let Some((name, _)) = self.rooms.get_key_value(room_id) else {
             return;
         };
@@ -396,6 +407,7 @@ impl State {
             } else {
                 listener.touch(&name, stream, last);
             }
+            listener.woken_at.get_or_insert(now);
             listener.wake();
         }
     }

@@ -75,20 +75,22 @@ impl Chat {
             }
             is_first_look &= is_recalled;
             if is_recalled && !answer.is_empty() {
-                let rest = self.0.hub.rest(actor.person, self.now());
-                if !has_rested && !rest.is_zero() {
+                if !has_rested {
                     has_rested = true;
-                    // What is said meanwhile goes into the same answer.
-                    tokio::time::sleep(rest.min(wish.wait)).await;
-                    continue;
+                    let rest = self.0.hub.rest(actor.person);
+                    if !rest.is_zero() {
+                        // What is said meanwhile goes into the same answer.
+                        tokio::time::sleep(rest.min(wish.wait)).await;
+                        continue;
+                    }
                 }
-                self.0.hub.note_answer(actor.person, self.now());
+                self.0.hub.note_answer(actor.person);
             }
             if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
                 return Ok(answer);
             }
             tokio::select! {
-                _ = news.changed() => {}
+                _ = news.changed() => self.0.hub.note_woken(actor.person),
                 () = come_further(&mut by_others, answer.reached) => {}
                 () = &mut end_of_wait => return Ok(answer),
                 () = self.0.context.shutdown.cancelled() => return Ok(answer),

@@ -1,17 +1,17 @@
 //! How often a node that is busy answers one person: messages that come close together go into one answer.
 //!
-//! Below a number of answers a second nobody rests. Above it the rests grow until it is kept, so that a node spends
-//! its time on messages and not on answers that each hold one.
+//! A node is busy when who waits runs late: some time after they were woken. Then the rests between two answers to one
+//! person grow until it is no more, so that a node spends its time on messages and not on answers that each hold one.
 
-use std::num::NonZero;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use haechi_base::Time;
+/// How late who waits runs, on average, on a node that is busy.
+const LATE: Duration = Duration::from_micros(3_000);
 
-/// Answers a second and core at which rests begin.
-const ANSWERS_A_CORE: u32 = 5_500;
+/// How late on one that is not.
+const IN_TIME: Duration = Duration::from_micros(1_500);
 
-/// Between two looks at how many answers were given.
+/// Between two looks at how late they run.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// By how much a look changes the rest.
@@ -20,53 +20,35 @@ const STEP: Duration = Duration::from_millis(5);
 /// The longest rest.
 const REST_MAX: Duration = Duration::from_millis(150);
 
-/// The answers of a node, and how long a person rests after one.
+/// How late those run who wait at a node, and how long a person rests after an answer.
+#[derive(Default)]
 pub(super) struct Pace {
-    answers_a_look_max: u32,
-    since: Option<Time>,
-    answers: u32,
+    since: Option<Instant>,
+    late: Duration,
+    woken: u32,
     rest: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self::of_cores(u32::try_from(cores).unwrap_or(1))
-    }
-}
-
 impl Pace {
-    fn of_cores(cores: u32) -> Self {
-        let looks_a_second = u32::try_from(1_000 / LOOK.as_millis()).unwrap_or(1);
-        Self {
-            answers_a_look_max: ANSWERS_A_CORE.saturating_mul(cores) / looks_a_second,
-            since: None,
-            answers: 0,
-            rest: Duration::ZERO,
-        }
-    }
-
-    /// Notes an answer.
-    pub(super) fn note(&mut self, now: Time) {
+    /// Notes that somebody runs who was woken so long ago.
+    pub(super) fn note(&mut self, late: Duration, now: Instant) {
         let since = *self.since.get_or_insert(now);
-        let elapsed = now.since(since);
-        if elapsed >= LOOK {
-            let looks = elapsed.as_secs_f64() / LOOK.as_secs_f64();
-            let answers = f64::from(self.answers) / looks;
-            let most = f64::from(self.answers_a_look_max);
-            if answers > most {
+        if now.duration_since(since) >= LOOK {
+            let (late, in_time) = (LATE * self.woken, IN_TIME * self.woken);
+            if self.late > late {
                 self.rest = (self.rest + STEP).min(REST_MAX);
-            } else if answers < most * 0.9 {
+            } else if self.late <= in_time {
                 self.rest = self.rest.saturating_sub(STEP);
             }
-            (self.since, self.answers) = (Some(now), 0);
+            (self.since, self.late, self.woken) = (Some(now), Duration::ZERO, 0);
         }
-        self.answers = self.answers.saturating_add(1);
+        self.late += late;
+        self.woken = self.woken.saturating_add(1);
     }
 
     /// How long a person who was answered last at this moment is to rest from now on.
-    pub(super) fn rest(&self, answered_at: Option<Time>, now: Time) -> Duration {
-        let rested = answered_at.map_or(REST_MAX, |at| now.since(at));
+    pub(super) fn rest(&self, answered_at: Option<Instant>, now: Instant) -> Duration {
+        let rested = answered_at.map_or(REST_MAX, |at| now.duration_since(at));
         self.rest.saturating_sub(rested)
     }
 }
@@ -76,24 +58,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rests_grow_while_too_many_answers_are_given_and_end_after() {
-        let mut pace = Pace::of_cores(1);
-        let mut now = Time::from_micros(0);
-        let mut run = |pace: &mut Pace, answers: u32, looks: u32| {
+    fn rests_grow_while_those_who_wait_run_late_and_end_after() {
+        let mut pace = Pace::default();
+        let mut now = Instant::now();
+        let mut run = |pace: &mut Pace, late_ms: u64, looks: u32| {
             for _ in 0..looks {
-                (0..answers).for_each(|_| pace.note(now));
-                now = now + LOOK;
+                (0..400).for_each(|_| pace.note(Duration::from_millis(late_ms), now));
+                now += LOOK;
             }
             pace.rest(Some(now), now)
         };
-        assert_eq!(run(&mut pace, 400, 20), Duration::ZERO);
-        let busy = run(&mut pace, 700, 10);
+        assert_eq!(run(&mut pace, 1, 20), Duration::ZERO);
+        let busy = run(&mut pace, 20, 10);
         assert!(
             busy > Duration::from_millis(30) && busy < Duration::from_millis(60),
             "{busy:?}"
         );
-        assert_eq!(run(&mut pace, 700, 100), REST_MAX);
-        assert_eq!(run(&mut pace, 100, 40), Duration::ZERO);
+        let held = run(&mut pace, 2, 50);
+        assert!(held.abs_diff(busy) <= STEP, "{held:?} is as before");
+        assert_eq!(run(&mut pace, 20, 100), REST_MAX);
+        assert_eq!(run(&mut pace, 1, 40), Duration::ZERO);
         assert_eq!(pace.rest(None, now), Duration::ZERO);
     }
 }

@@ -78,7 +78,7 @@ impl Chat {
         let [page, received, keys @ ..] = answers.as_slice() else {
             return Ok(DeviceNews::default());
         };
-        let mut news = self.read_keys(tx, actor, (since, now), rooms, keys).await?;
+        let mut news = self.read_key_news(tx, actor, (since, now), rooms, keys).await?;
         news.has_received = since.is_some() && !received.is_empty();
         news.take_messages(inbox::read(page)?);
         Ok(news)
@@ -97,11 +97,11 @@ impl Chat {
         rooms: MovedRooms<'_>,
     ) -> Result<DeviceNews, ChatError> {
         let answers = tx.run_all(&key_statements(actor, since, now, rooms)).await?;
-        self.read_keys(tx, actor, (since, now), rooms, &answers).await
+        self.read_key_news(tx, actor, (since, now), rooms, &answers).await
     }
 
     /// Reads the answers to [`key_statements`].
-    async fn read_keys(
+    async fn read_key_news(
         &self,
         tx: &mut Tx<'_>,
         actor: &Actor,

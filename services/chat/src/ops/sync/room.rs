@@ -15,9 +15,7 @@ use super::super::timeline::{Stretch, Timeline as Read};
 use super::super::unread::{Counts, Taste};
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
-use crate::model::{
-    ChatError, Event, Fields, Ignored, Place, PushRules, Reader, SyncToken, stream_of,
-};
+use crate::model::{ChatError, Event, Fields, Ignored, Place, PushRules, Reader, SyncToken, stream_of};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
