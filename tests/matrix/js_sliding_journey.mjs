@@ -16,7 +16,11 @@ const STATE = [
 async function openRooms(minji, joon) {
   const rooms = {};
   for (const name of ROOMS) {
-    const wish = { preset: Preset.PrivateChat, name, invite: [joon.getUserId()] };
+    const wish = {
+      preset: Preset.PrivateChat,
+      name,
+      invite: [joon.getUserId()],
+    };
     const { room_id: roomId } = await minji.createRoom(wish);
     await joon.joinRoom(roomId);
     await minji.sendTextMessage(roomId, `first in ${name}`);
@@ -38,7 +42,13 @@ const bodies = (client, roomId) =>
 async function begin(joon) {
   const list = { ranges: [[0, 1]], timeline_limit: 3, required_state: STATE };
   const subscription = { timeline_limit: 20, required_state: STATE };
-  const sliding = new SlidingSync(joon.getHomeserverUrl(), new Map([['all', list]]), subscription, joon, 5_000);
+  const sliding = new SlidingSync(
+    joon.getHomeserverUrl(),
+    new Map([['all', list]]),
+    subscription,
+    joon,
+    5_000,
+  );
   await joon.startClient({ slidingSync: sliding });
   await until('the first rooms', () => joon.getRooms().length >= 2);
   same('the rooms of the window', shown(joon), ['three', 'two']);
@@ -81,7 +91,10 @@ async function subscribe(minji, joon, sliding, roomId) {
 
 async function comeAndGo(minji, joon, sliding) {
   sliding.setListRanges('all', [[0, 9]]);
-  const { room_id: roomId } = await minji.createRoom({ name: 'four', invite: [joon.getUserId()] });
+  const { room_id: roomId } = await minji.createRoom({
+    name: 'four',
+    invite: [joon.getUserId()],
+  });
   const membership = () => joon.getRoom(roomId)?.getMyMembership();
   await until('the invitation', () => membership() === 'invite');
   await joon.joinRoom(roomId);
