@@ -160,6 +160,10 @@ impl Round {
             ),
             (figures.signin_failures, "sign-ins did not survive"),
             (figures.refused, "correct writes were refused"),
+            (
+                figures.sync_seen_early,
+                "messages were shown before they were acknowledged, and again after",
+            ),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)

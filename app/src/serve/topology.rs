@@ -22,15 +22,15 @@ pub(super) fn check_alone(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Compares them with the registered sites and with the members of etcd and PostgreSQL. Waits for an etcd that cannot
-/// be reached: a node that starts in an outage serves as soon as it ends.
+/// Compares them with the registered sites and with the members of etcd and PostgreSQL. Waits for an etcd and a
+/// store that cannot be reached: a node that starts in an outage serves as soon as it ends.
 ///
 /// # Errors
 /// They do not fit together; or the store fails.
 pub(super) async fn check(settings: &Settings, services: &Services) -> Result<()> {
     let store_hosts = store_hosts(settings)?;
     loop {
-        let sites = services.continuity.read_sites().await?;
+        let sites = super::wait_for_store(async || services.continuity.read_sites().await).await?;
         let facts = match services.continuity.engine() {
             None => EngineFacts::default(),
             Some(engine) => match engine.look().await {
@@ -58,6 +58,11 @@ pub(super) async fn check(settings: &Settings, services: &Services) -> Result<()
             {
                 tracing::warn!(%error, "waiting for a new member of etcd to start");
                 tokio::time::sleep(ETCD_PAUSE).await;
+            }
+            // A standby told the sites, and may show how they were long ago.
+            Err(error) if services.context.store.is_degraded() => {
+                tracing::warn!(%error, "waiting for the store's primary");
+                tokio::time::sleep(super::STORE_PAUSE).await;
             }
             checked => return checked.context("this node does not fit the cluster"),
         }

@@ -265,7 +265,7 @@ impl Receiver {
         } else if self.known.insert(event.event_id.clone()) {
             self.notes.seen.push((event.event_id, at_us));
         } else {
-            self.notes.seen_again += 1;
+            self.notes.seen_again.push(event.event_id);
         }
     }
 
@@ -324,7 +324,7 @@ mod tests {
         }
         receiver.note(seen("$name", "m.room.name"), 7);
         assert_eq!(receiver.notes.seen.len(), 2);
-        assert_eq!(receiver.notes.seen_again, 1);
+        assert_eq!(receiver.notes.seen_again, ["$one".into()]);
     }
 
     #[tokio::test]

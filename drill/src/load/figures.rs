@@ -134,8 +134,11 @@ pub struct Figures {
     pub capacity_left: Option<f64>,
     /// Messages that a receiver missed.
     pub sync_missed: u64,
-    /// Messages that a receiver was shown again.
+    /// Messages that a receiver was shown again after they were acknowledged.
     pub sync_seen_again: u64,
+    /// Messages that a receiver was shown before they were acknowledged, and again after. A site shows what it has of the
+    /// primary's log; what was on no other when that one died is sent again by its writer, under the same id.
+    pub sync_seen_early: u64,
     /// The longest that a message took from its acknowledgement to a receiver, from the strike on.
     pub delivery_worst_ms: Option<u64>,
     /// Answers that said "not now" to a write.
@@ -161,6 +164,7 @@ impl Figures {
         let given_back_us = began(Phase::Restored).unwrap_or(record.ended_us);
         // A later gap, while the site comes back, says nothing of what the others carried without it.
         let stall = longest_gap(&all, struck_us, given_back_us);
+        let (seen_again, seen_early) = seen_again(record);
         let steady_per_s = began(Phase::Struck).and_then(|until_us| per_s(&all, steady_us, until_us));
         let survivors_us = stall.map(|stall| stall.ends_us.max(struck_us) + micros(RECOVERY));
         let struck_per_s = began(Phase::Struck)
@@ -187,7 +191,8 @@ impl Figures {
                 .filter(|steady| *steady > 0.0)
                 .and_then(|steady| struck_per_s.map(|struck| thousandths(struck / steady))),
             sync_missed: record.receivers.iter().map(|notes| notes.missed).sum(),
-            sync_seen_again: record.receivers.iter().map(|notes| notes.seen_again).sum(),
+            sync_seen_again: seen_again.saturating_sub(seen_early),
+            sync_seen_early: seen_early,
             delivery_worst_ms: worst_delivery(record, struck_us),
             unavailable: record.unavailable,
             unknown_retried: record.unknown_retried,
@@ -234,11 +239,35 @@ fn worst_writes(record: &Record, from_us: u64, until_us: u64) -> Stalls {
     })
 }
 
-fn worst_delivery(record: &Record, struck_us: u64) -> Option<u64> {
-    let acknowledged: HashMap<&str, u64> = record
+/// When each message was acknowledged.
+fn acknowledged_messages(record: &Record) -> HashMap<&str, u64> {
+    record
         .writes(Service::Chat)
         .filter_map(|sent| Some((&*sent.id, sent.acknowledged_us?)))
-        .collect();
+        .collect()
+}
+
+/// How many messages were shown again, and of how many of them the first sight was before the acknowledgement.
+fn seen_again(record: &Record) -> (u64, u64) {
+    let acknowledged = acknowledged_messages(record);
+    let (mut again, mut early) = (0, 0);
+    for notes in &record.receivers {
+        let first_seen: HashMap<&str, u64> = notes.seen.iter().map(|(id, at_us)| (&**id, *at_us)).collect();
+        for id in &notes.seen_again {
+            again += 1;
+            let is_early = match (first_seen.get(&**id), acknowledged.get(&**id)) {
+                (Some(seen_us), Some(acknowledged_us)) => seen_us < acknowledged_us,
+                // It never was acknowledged.
+                _ => true,
+            };
+            early += u64::from(is_early);
+        }
+    }
+    (again, early)
+}
+
+fn worst_delivery(record: &Record, struck_us: u64) -> Option<u64> {
+    let acknowledged = acknowledged_messages(record);
     let seen = record.receivers.iter().flat_map(|notes| &notes.seen);
     seen.filter(|(_, at_us)| *at_us >= struck_us)
         .filter_map(|(id, at_us)| Some(ms(at_us.saturating_sub(*acknowledged.get(&**id)?))))
@@ -294,7 +323,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::load::notes::ChatNotes;
+    use crate::load::notes::{ChatNotes, ReceiverNotes};
 
     fn length(sorted_us: &[u64], from_us: u64, until_us: u64) -> u64 {
         longest_gap(sorted_us, from_us, until_us).unwrap().length_us()
@@ -415,6 +444,19 @@ mod tests {
         let mut record = struck();
         record.chat[0].sent.push(sent(9_999, 12_000_000, None));
         assert_eq!(Figures::of(&record).write_worst_ms.chat, Some(22_000));
+    }
+
+    #[test]
+    fn a_message_shown_before_its_acknowledgement_may_come_again_and_no_other() {
+        let mut record = struck();
+        record.chat[0].sent = vec![sent(1, 100, Some(900)), sent(2, 100, Some(200))];
+        record.receivers = vec![ReceiverNotes {
+            seen: vec![("$1".into(), 300), ("$2".into(), 300)],
+            seen_again: vec!["$1".into(), "$2".into()],
+            ..ReceiverNotes::default()
+        }];
+        let figures = Figures::of(&record);
+        assert_eq!((figures.sync_seen_again, figures.sync_seen_early), (1, 1));
     }
 
     #[test]

@@ -121,8 +121,8 @@ pub struct ReceiverNotes {
     pub seen: Vec<(Box<str>, u64)>,
     /// Acknowledged messages that were not seen in time.
     pub missed: u64,
-    /// Messages seen again.
-    pub seen_again: u64,
+    /// Messages seen again, each time.
+    pub seen_again: Vec<Box<str>>,
 }
 
 /// Somebody who pays.

@@ -113,10 +113,9 @@ impl Store {
         self.write_unkeyed(async |tx: &mut Tx<'_>| tx.run_script(CREATE).await)
             .await?;
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
-        self.refuse_unknown(&all).await?;
-        for migrations in &all {
-            self.refuse_newer(migrations).await?;
-        }
+        let known = all.clone();
+        self.read(async move |tx: &mut Tx<'_>| refuse_newer(tx, &known).await)
+            .await?;
         let mut applied = Vec::new();
         for migrations in all {
             for step in migrations.steps {
@@ -131,72 +130,25 @@ impl Store {
     /// The steps that this program expects and the store does not have yet, without applying any.
     ///
     /// # Errors
-    /// As [`Store::migrate`].
+    /// As [`Store::migrate`], and [`StoreError::Unavailable`] when only a standby answers and it does not have a step: it may
+    /// show how things were long ago.
     pub async fn missing_migrations(&self, services: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
-        match self.refuse_unknown(&all).await {
-            Err(StoreError::NoTable(_)) => {}
-            outcome => outcome?,
-        }
-        let mut missing = Vec::new();
-        for migrations in all {
-            let service = migrations.service;
-            match self.refuse_newer(&migrations).await {
-                // A new store: nothing was ever applied. It is only looked at, since there may be a standby only.
-                Err(StoreError::NoTable(_)) => {
-                    missing.extend(migrations.steps.iter().map(|step| Applied::of(service, step)));
-                    continue;
-                }
-                outcome => outcome?,
-            }
-            for step in migrations.steps {
-                let find =
-                    async move |tx: &mut Tx<'_>| tx.query_optional(FIND, &[&service, &step.number]).await;
-                match self.read(find).await? {
-                    Some(row) => refuse_edited(service, step, &row)?,
-                    None => missing.push(Applied::of(service, step)),
-                }
-            }
-        }
-        Ok(missing)
-    }
-
-    /// Refuses a store with tables of services that this program does not know: a newer one made them.
-    async fn refuse_unknown(&self, all: &[Migrations]) -> Result<(), StoreError> {
-        let found: Vec<String> = self
-            .read(async |tx: &mut Tx<'_>| {
-                let rows = tx.query(SERVICES, &[]).await?;
-                rows.iter().map(|row| row.get("service")).collect()
-            })
-            .await?;
-        let is_known = |name: &String| all.iter().any(|migrations| migrations.service == name);
-        match found.iter().find(|name| !is_known(name)) {
-            None => Ok(()),
-            Some(name) => Err(StoreError::Migration(format!(
-                "it has tables of {name}, which this program does not know: this is a node of an older version; run \
-                 the newer program"
-            ))),
-        }
-    }
-
-    async fn refuse_newer(&self, migrations: &Migrations) -> Result<(), StoreError> {
-        let service = migrations.service;
-        let found: i64 = self
-            .read(async move |tx: &mut Tx<'_>| tx.query_one(NEWEST, &[&service]).await?.get("number"))
-            .await?;
-        let known = migrations
-            .steps
-            .iter()
-            .map(|step| i64::from(step.number))
-            .max()
-            .unwrap_or(0);
-        if found > known {
-            return Err(StoreError::Migration(format!(
-                "{service} is at step {found} there, and this program knows {known}: this is a node of an older version; \
-                 run the newer program"
+        let looked = self
+            .read(async move |tx: &mut Tx<'_>| Ok((find_missing(tx, &all).await?, tx.may_lag())))
+            .await;
+        let (missing, may_lag) = match looked {
+            // A new store: nothing was ever applied. It is only looked at, since there may be a standby only.
+            Err(StoreError::NoTable(_)) => (all_steps(services), self.is_degraded()),
+            looked => looked?,
+        };
+        if may_lag && !missing.is_empty() {
+            return Err(StoreError::Unavailable(format!(
+                "nobody leads, and the standby that answered lacks {} steps of the tables, or has not heard of them yet",
+                missing.len()
             )));
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// Applies one step if it is new; returns whether it was.
@@ -205,6 +157,51 @@ impl Store {
         self.write_unkeyed(async move |tx: &mut Tx<'_>| apply_step(tx, service, step, now).await)
             .await
     }
+}
+
+/// The steps that are not there yet; refuses what this program does not know.
+async fn find_missing(tx: &mut Tx<'_>, all: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
+    refuse_newer(tx, all).await?;
+    let mut missing = Vec::new();
+    for migrations in all {
+        for step in migrations.steps {
+            match tx
+                .query_optional(FIND, &[&migrations.service, &step.number])
+                .await?
+            {
+                Some(row) => refuse_edited(migrations.service, step, &row)?,
+                None => missing.push(Applied::of(migrations.service, step)),
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Refuses a store that a newer program has brought further: with tables of services that this one does not know, or
+/// with later steps.
+async fn refuse_newer(tx: &mut Tx<'_>, all: &[Migrations]) -> Result<(), StoreError> {
+    for row in tx.query(SERVICES, &[]).await? {
+        let name: String = row.get("service")?;
+        if !all.iter().any(|migrations| migrations.service == name) {
+            return Err(StoreError::Migration(format!(
+                "it has tables of {name}, which this program does not know: this is a node of an older version; run \
+                 the newer program"
+            )));
+        }
+    }
+    for migrations in all {
+        let service = migrations.service;
+        let found: i64 = tx.query_one(NEWEST, &[&service]).await?.get("number")?;
+        let known = migrations.steps.iter().map(|step| i64::from(step.number)).max();
+        let known = known.unwrap_or(0);
+        if found > known {
+            return Err(StoreError::Migration(format!(
+                "{service} is at step {found} there, and this program knows {known}: this is a node of an older version; \
+                 run the newer program"
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn apply_step(

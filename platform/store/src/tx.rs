@@ -1,5 +1,7 @@
 //! A transaction as the services see it: SQL text and values in, rows out, on either engine.
 
+use std::sync::Arc;
+
 use crate::error::Failure;
 use crate::many::Asked;
 use crate::postgres::PostgresTransaction;
@@ -42,6 +44,7 @@ pub struct Tx<'c> {
     poison: Option<Failure>,
     after_commit: AfterCommit,
     may_lag: bool,
+    term: Option<Arc<str>>,
 }
 
 impl<'c> Tx<'c> {
@@ -51,7 +54,24 @@ impl<'c> Tx<'c> {
             poison: None,
             after_commit: Vec::new(),
             may_lag: false,
+            term: None,
         }
+    }
+
+    /// The same, at the primary of a term of leadership.
+    pub(crate) fn in_term(mut self, term: Option<Arc<str>>) -> Self {
+        self.term = term;
+        self
+    }
+
+    /// The term of leadership in which this transaction runs ([`crate::Term::id`]). Empty where nobody is elected: in a
+    /// file, on a single server, and on a host that was asked because nobody leads.
+    ///
+    /// What was read in one term may be gone in the next, if it was not acknowledged: the log that survives a primary
+    /// need not hold it. Who hands out numbers that may not come again begins anew, further on, in each term.
+    #[must_use]
+    pub fn term(&self) -> &str {
+        self.term.as_deref().unwrap_or_default()
     }
 
     /// The same, on a host that may be a standby.

@@ -86,5 +86,10 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "sliding",
             sql: include_str!("../migrations/0007_sliding.sql"),
         },
+        Migration {
+            number: 8,
+            name: "term",
+            sql: include_str!("../migrations/0008_term.sql"),
+        },
     ],
 };

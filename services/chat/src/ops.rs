@@ -38,6 +38,7 @@ mod push;
 mod push_rules;
 mod pushers;
 mod rates;
+mod reached;
 mod read_room;
 mod receipts;
 mod relations;
@@ -255,6 +256,20 @@ impl Chat {
             .filter(|stream| self.0.streams.is_here(*stream))
             .count();
         rooms + usize::from(self.0.people.is_here())
+    }
+
+    /// Returns once a person waits for news on this node.
+    #[cfg(test)]
+    pub(crate) async fn until_waiting(&self, person: PersonId) {
+        while !self.0.hub.is_waiting(person) {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Who waits for news on this node, and how busy it is.
+    #[cfg(test)]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     /// As if a person had sent all invitations that they may for now.

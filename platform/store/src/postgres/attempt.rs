@@ -1,5 +1,6 @@
 //! One attempt at a transaction, on one connection, each step of it bounded in time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
@@ -27,6 +28,8 @@ pub(super) enum Mode {
 pub(super) struct Means<'m> {
     /// Where its connection comes from.
     pub(super) pool: &'m Pool,
+    /// In which term of leadership.
+    pub(super) term: Option<Arc<str>>,
     /// Whether it reads or writes.
     pub(super) mode: Mode,
     /// How long each step may take.
@@ -108,7 +111,8 @@ where
     let begun = begun.map_err(|_| Attempt::Failed(Failure::Lost("no answer to BEGIN".to_owned())))?;
     let open = begun.map_err(|error| Attempt::Failed(classify("BEGIN", &error)))?;
     let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)))
-        .lagging(mode == Mode::ReadAnywhere);
+        .lagging(mode == Mode::ReadAnywhere)
+        .in_term(means.term.clone());
     let outcome = transaction(&mut tx).await;
     let (poison, after_commit) = tx.finish();
     match (outcome, poison) {

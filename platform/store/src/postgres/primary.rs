@@ -40,6 +40,8 @@ pub(super) struct Led {
 pub(super) struct Reign {
     pub(super) pool: Pool,
     term: Option<Arc<Term>>,
+    /// [`Term::id`], made once.
+    term_id: Option<Arc<str>>,
     /// The timeline that the primary writes in this term, once it was asked.
     timeline: Arc<OnceCell<i64>>,
 }
@@ -75,6 +77,7 @@ impl Primary {
             Self::Found(pool) => Ok(Reign {
                 pool: pool.clone(),
                 term: None,
+                term_id: None,
                 timeline: Arc::default(),
             }),
             Self::Led(led) => led.reign(),
@@ -137,6 +140,13 @@ impl Primary {
     }
 }
 
+impl Reign {
+    /// In which term these connections are used; none where nobody is elected.
+    pub(super) fn term_id(&self) -> Option<Arc<str>> {
+        self.term_id.clone()
+    }
+}
+
 impl Led {
     fn reign(&self) -> Result<Reign, Failure> {
         // Read under the lock: else an old term could take the place of a newer one.
@@ -158,6 +168,7 @@ impl Led {
                 &self.warnings,
             )
             .map_err(Failure::Final)?,
+            term_id: Some(term.id().into()),
             term: Some(term),
             timeline: Arc::default(),
         };

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::frozen::freezing_proxy;
 use super::harness::{count, create, limits, new_postgres_database};
-use crate::{Leadership, Store, StoreError, StoreLimits, Term, Tx, WriteKey};
+use crate::{Leadership, Migration, Migrations, Store, StoreError, StoreLimits, Term, Tx, WriteKey};
 
 /// Leadership as a test says it is.
 struct Told {
@@ -186,6 +186,59 @@ async fn a_write_on_a_silent_primary_goes_on_under_the_next_leader_at_once() {
         "it waited for the silent server"
     );
     assert_eq!(count(&store, "note").await, 2);
+}
+
+/// The term that a write, or a read, says it runs in.
+async fn term_of_a_write(store: &Store) -> Result<String, StoreError> {
+    store
+        .write(WriteKey::fresh(), async |tx: &mut Tx<'_>| {
+            Ok(tx.term().to_owned())
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_transaction_knows_its_term() {
+    let Led {
+        store, told, port, ..
+    } = led(&limits()).await;
+    let first = term_of_a_write(&store).await.unwrap();
+    assert_eq!(term_of_a_write(&store).await.as_ref(), Ok(&first));
+    told.term.send_replace(term_at(port, 2));
+    let second = term_of_a_write(&store).await.unwrap();
+    assert!(!first.is_empty() && !second.is_empty());
+    assert_ne!(first, second);
+    told.term.send_replace(None);
+    let read: Result<String, StoreError> = store.read(async |tx: &mut Tx<'_>| Ok(tx.term().to_owned())).await;
+    assert_eq!(read, Ok(String::new()), "nobody leads");
+}
+
+#[tokio::test]
+async fn a_standby_that_lacks_a_step_of_the_tables_is_not_believed() {
+    const LATER: Migrations = Migrations {
+        service: "later",
+        steps: &[Migration {
+            number: 1,
+            name: "later",
+            sql: "CREATE TABLE later (id BIGINT PRIMARY KEY NOT NULL)",
+        }],
+    };
+    let Led {
+        store, told, port, ..
+    } = led(&limits()).await;
+    told.term.send_replace(None);
+    assert_eq!(store.missing_migrations(&[]).await, Ok(Vec::new()));
+    let lacking = store.missing_migrations(&[LATER]).await;
+    assert!(matches!(lacking, Err(StoreError::Unavailable(_))), "{lacking:?}");
+    told.term.send_replace(term_at(port, 2));
+    let missing = loop {
+        // For a moment after it was lost the primary is not asked.
+        match store.missing_migrations(&[LATER]).await {
+            Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            answered => break answered.unwrap(),
+        }
+    };
+    assert_eq!(missing.len(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,22 @@ use super::ids::{STREAMS, Stream};
 
 const COUNTERS: usize = STREAMS as usize + 1;
 
+/// How far a stream's counter leaps in a new term of leadership: more than is drawn in one, fewer than would use up the
+/// counter within two thousand million terms.
+pub(crate) const TERM_LEAP: i64 = 1 << 32;
+
+/// Why a token may be ahead of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// The host may be a standby, which lags behind what the primary gave out.
+    OfStandby,
+    /// Nothing was drawn from some stream since a fail-over: the token may be of a host whose log did not survive. Who has
+    /// it has all that there is, for the first draw of a term goes further than any such token.
+    OfFailOver,
+    /// It may not: it was not given out by this server.
+    Never,
+}
+
 /// How far a client has read each stream, and the serial of the typing notices: `s12_0_7_3_41_1700000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SyncToken {
@@ -47,16 +63,29 @@ impl SyncToken {
         self
     }
 
-    /// Whether a sync from this token finds anything in a snapshot that has come to `now`. In a degraded period a
-    /// standby answers, which may lag behind what its primary gave out: then there is nothing yet.
+    /// From where on a snapshot that has come to `now` has news for this token; `None` when there is nothing yet.
     ///
     /// # Errors
-    /// [`ChatError::UnknownPosition`] for a token from ahead at any other time.
-    pub(crate) fn is_reached(&self, now: &Self, is_degraded: bool) -> Result<bool, ChatError> {
-        match self.is_ahead_of(now) {
-            false => Ok(true),
-            true if is_degraded => Ok(false),
-            true => Err(ChatError::UnknownPosition),
+    /// [`ChatError::UnknownPosition`] for a token from ahead that nothing explains, or from further ahead than one draw.
+    pub(crate) fn reached(mut self, now: &Self, ahead: Ahead) -> Result<Option<Self>, ChatError> {
+        if !self.is_ahead_of(now) {
+            return Ok(Some(self));
+        }
+        let is_beyond = |(own, reached): (&i64, &i64)| *own > reached.saturating_add(TERM_LEAP);
+        match ahead {
+            Ahead::OfStandby => Ok(None),
+            Ahead::OfFailOver if !self.positions.iter().zip(&now.positions).any(is_beyond) => {
+                self.lower(now);
+                Ok(Some(self))
+            }
+            Ahead::OfFailOver | Ahead::Never => Err(ChatError::UnknownPosition),
+        }
+    }
+
+    /// Takes the other's position in those streams in which this one is ahead of it.
+    pub(crate) fn lower(&mut self, other: &Self) {
+        for (position, other) in self.positions.iter_mut().zip(other.positions) {
+            *position = (*position).min(other);
         }
     }
 

@@ -4,6 +4,8 @@
 //! rooms they are in, so that a message wakes those of its room who are there, without asking the store; and with what
 //! their sync would find, so that one which has only messages to tell asks the store nothing (`mind`, `recent`).
 
+#[cfg(test)]
+mod for_tests;
 mod mind;
 mod pace;
 mod recent;

@@ -85,6 +85,8 @@ impl Pulse {
         }
         drop(told);
         self.reach.send_if_modified(|reach| {
+            // What a host showed whose log did not survive is waited for in vain: nobody is behind that.
+            reach.lower(&now);
             let mut has_moved = false;
             for stream in by_others {
                 has_moved |= reach.raise(stream, &now);
@@ -133,5 +135,33 @@ pub(super) async fn beat_until_shutdown(hub: Arc<Hub>, store: Store, shutdown: C
             }
             Err(error) => tracing::warn!(%error, "cannot look for what other nodes wrote"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(position: i64) -> SyncToken {
+        SyncToken::new([0; COUNTERS], 0).with_position(2, position)
+    }
+
+    #[test]
+    fn what_others_wrote_wakes_and_what_did_not_survive_a_fail_over_wakes_no_more() {
+        let pulse = Pulse::default();
+        pulse.take_up(Some(at(3)), at(8));
+        assert!(pulse.seen().is_ahead_of(&at(7)));
+        pulse.take_up(Some(at(8)), at(5));
+        assert!(!pulse.seen().is_ahead_of(&at(5)), "nobody can come so far");
+        pulse.take_up(Some(at(5)), at(9));
+        assert!(pulse.seen().is_ahead_of(&at(8)));
+    }
+
+    #[test]
+    fn what_was_told_of_wakes_nobody_again() {
+        let pulse = Pulse::default();
+        pulse.note_told(2, 4, 5);
+        pulse.take_up(Some(at(3)), at(8));
+        assert!(!pulse.seen().is_ahead_of(&at(0)));
     }
 }

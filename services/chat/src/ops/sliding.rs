@@ -123,12 +123,14 @@ impl Chat {
         let (known, wish) = (Arc::clone(known), Arc::clone(wish));
         self.read(async move |tx: &mut Tx<'_>| {
             let now = store::streams::positions(tx, chat.0.typing.serial()).await?;
-            if let Some(since) = known.token
-                && !since.is_reached(&now, chat.store().is_degraded())?
-            {
-                return Ok(Found::nothing(&known, since));
-            }
-            let mut look = Look::new(&chat, &actor, &wish, &known, now);
+            let since = match known.token {
+                None => None,
+                Some(since) => match chat.reached(tx, since, &now).await? {
+                    None => return Ok(Found::nothing(&known, since)),
+                    reached => reached,
+                },
+            };
+            let mut look = Look::new(&chat, &actor, &wish, &known, (since, now));
             look.take(tx).await
         })
         .await

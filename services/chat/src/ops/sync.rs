@@ -135,11 +135,13 @@ impl Chat {
         let (chat, actor, wish) = (self.clone(), actor.clone(), wish.clone());
         self.read(async move |tx: &mut Tx<'_>| {
             let now = store::streams::positions(tx, chat.0.typing.serial()).await?;
-            if let Some(since) = since
-                && !since.is_reached(&now, chat.store().is_degraded())?
-            {
-                return Ok(SyncAnswer::new(since));
-            }
+            let since = match since {
+                None => None,
+                Some(since) => match chat.reached(tx, since, &now).await? {
+                    None => return Ok(SyncAnswer::new(since)),
+                    reached => reached,
+                },
+            };
             let mut answer = SyncAnswer::new(now);
             let mut reader = RoomReader {
                 chat: &chat,

@@ -16,7 +16,7 @@ use crate::store::memberships::FoundMember;
 use crate::store::rooms::Raised;
 
 async fn a_waiting_request_is_woken_by_a_message_and_by_nothing_else(store: TestStore) {
-    let (app, _) = start(store).await;
+    let (app, chat) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let elsewhere = make_room_of(&app, &minji, &[&joon]).await;
@@ -25,7 +25,7 @@ async fn a_waiting_request_is_woken_by_a_message_and_by_nothing_else(store: Test
     let wish = window(9);
     let waiting = ask(&app, &joon, &query, &wish);
     let saying = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        chat.until_waiting(joon.person_id).await;
         say(&app, &minji, &room, "1", "wake up").await
     };
     let both = async { tokio::join!(waiting, saying) };

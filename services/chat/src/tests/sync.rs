@@ -12,7 +12,6 @@ use super::{
     assert_matrix_error, get, joined, make_room, make_room_of, post, put, say, segment, start, sync, texts,
 };
 use crate::Chat;
-use crate::model::{ChatError, SyncToken};
 use crate::store::receipts::{self, Receipt};
 
 fn next(sync: &Value) -> String {
@@ -20,14 +19,14 @@ fn next(sync: &Value) -> String {
 }
 
 async fn a_long_poll_is_woken_by_news(store: TestStore) {
-    let (app, _) = start(store).await;
+    let (app, chat) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let room = make_room_of(&app, &minji, &[&joon]).await;
     let since = next(&sync(&app, &joon, "").await);
     let path = format!("sync?since={since}&timeout=20000");
     let waiting = get(&app, &joon, &path);
     let saying = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        chat.until_waiting(joon.person_id).await;
         say(&app, &minji, &room, "1", "wake up").await
     };
     let both = async { tokio::join!(waiting, saying) };
@@ -46,7 +45,7 @@ async fn a_long_poll_is_woken_by_news(store: TestStore) {
 }
 
 async fn a_long_poll_is_woken_by_another_node(store: TestStore) {
-    let (app, _) = start(store).await;
+    let (app, chat) = start(store).await;
     let context = Context {
         store: app.store.open_again(),
         ..app.context.clone()
@@ -90,19 +89,10 @@ async fn a_long_poll_is_woken_by_another_node(store: TestStore) {
     tokio::join!(poll_until_heard(&path, "from afar"), saying);
     // He has come to know the room by that: what is said on this node wakes him at once.
     let saying = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        chat.until_waiting(joon.person_id).await;
         say(&app, &minji, &path, "1", "from here").await
     };
     tokio::join!(poll_until_heard(&path, "from here"), saying);
-}
-
-#[test]
-fn a_token_from_ahead_waits_for_a_standby_to_catch_up() {
-    let token = |text: &str| text.parse::<SyncToken>().unwrap();
-    let (behind, ahead) = (token("s1_0_0_0_5_0"), token("s1_0_2_0_4_0"));
-    assert_eq!(ahead.is_reached(&behind, true), Ok(false));
-    assert_eq!(ahead.is_reached(&behind, false), Err(ChatError::UnknownPosition));
-    assert_eq!(behind.is_reached(&behind, true), Ok(true));
 }
 
 async fn of_very_many_receipts_the_newest_are_told(store: TestStore) {
@@ -129,12 +119,12 @@ async fn of_very_many_receipts_the_newest_are_told(store: TestStore) {
 }
 
 async fn an_invitation_arrives_and_ends(store: TestStore) {
-    let (app, _) = start(store).await;
+    let (app, chat) = start(store).await;
     let (minji, joon) = (app.sign_up("Minji").await, app.sign_up("Joon").await);
     let since = next(&sync(&app, &joon, "").await);
     let path = format!("sync?since={since}&timeout=20000");
     let inviting = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        chat.until_waiting(joon.person_id).await;
         make_room(&app, &minji, json!({ "name": "Lunch", "invite": [joon.user_id] })).await
     };
     let (news, room) = tokio::join!(get(&app, &joon, &path), inviting);

@@ -139,7 +139,7 @@ pub(super) async fn load(
         .collect();
     let member_keys = store::memberships::keys_of(&pairs);
     // What every batch asks goes out at once. The counter comes first: who draws from it at the same time waits there.
-    let mut asked = vec![store::streams::asked_draw(stream, needs.positions)];
+    let mut asked = vec![store::streams::asked_draw(stream, needs.positions, tx.term())];
     asked.extend(store::rooms::asked(&room_ids));
     let of_rooms = asked.len();
     asked.extend(store::memberships::asked(&member_keys));

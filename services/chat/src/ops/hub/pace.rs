@@ -51,6 +51,18 @@ impl Pace {
         let rested = answered_at.map_or(REST_MAX, |at| now.duration_since(at));
         self.rest.saturating_sub(rested)
     }
+
+    /// As if the node had been busy until a rest is as long as this.
+    #[cfg(test)]
+    pub(super) fn set_rest(&mut self, rest: Duration) {
+        self.rest = rest;
+    }
+
+    /// How many were woken since the last look.
+    #[cfg(test)]
+    pub(super) const fn woken(&self) -> u32 {
+        self.woken
+    }
 }
 
 #[cfg(test)]

@@ -142,11 +142,13 @@ impl Chat {
         let lists = self
             .read(async move |tx: &mut Tx<'_>| {
                 let now = store::streams::positions(tx, 0).await?;
-                let is_degraded = chat.store().is_degraded();
-                let is_known = from.is_reached(&now, is_degraded)? && to.is_reached(&now, is_degraded)?;
-                if !is_known {
+                let (from, to) = (
+                    chat.reached(tx, from, &now).await?,
+                    chat.reached(tx, to, &now).await?,
+                );
+                let (Some(from), Some(_)) = (from, to) else {
                     return Ok(Lists::default());
-                }
+                };
                 let room_ids = store::memberships::rooms_with_news(tx, person, &from).await?;
                 let pairs: Vec<_> = room_ids
                     .iter()

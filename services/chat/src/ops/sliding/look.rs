@@ -70,14 +70,14 @@ impl<'l> Look<'l> {
         actor: &'l Actor,
         wish: &'l SlidingWish,
         known: &'l Known,
-        now: SyncToken,
+        (since, now): (Option<SyncToken>, SyncToken),
     ) -> Self {
         Self {
             chat,
             actor,
             wish,
             known,
-            since: known.token,
+            since,
             now,
             ignored: Ignored::default(),
             kept_rules: None,
