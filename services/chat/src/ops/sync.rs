@@ -6,7 +6,6 @@ mod recall;
 mod receipts;
 mod room;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use haechi_base::Actor;
@@ -16,10 +15,9 @@ use tokio::sync::watch;
 
 use super::Chat;
 use super::keys::MovedRooms;
+use super::unread::Preferences;
 use crate::model::limits::SYNC_WAIT_MAX;
-use crate::model::{
-    ChatError, IGNORED_USER_LIST, Ignored, Membership, PUSH_RULES, PushRules, SyncFilter, SyncToken, raw_json,
-};
+use crate::model::{ChatError, Membership, PUSH_RULES, PushRules, SyncFilter, SyncToken, raw_json};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -149,17 +147,20 @@ impl Chat {
                 wish: &wish,
                 since,
                 now,
-                ignored: Ignored::default(),
+                preferences: Preferences::default(),
                 fields: wish.filter.fields(),
-                kept_rules: None,
-                rules: OnceLock::new(),
             };
             let entries = chat.account_data_news(tx, &mut reader, &mut answer).await?;
             let joined = chat.joined_news(tx, &reader, &entries, &mut answer).await?;
             let left = chat.other_news(tx, &reader, &mut answer).await?;
             let serial = since.map(|since| since.typing);
             answer.presence.events = chat
-                .presence_news(tx, actor.person, serial, (&wish.filter, &reader.ignored))
+                .presence_news(
+                    tx,
+                    actor.person,
+                    serial,
+                    (&wish.filter, &reader.preferences.ignored),
+                )
                 .await?;
             let rooms = MovedRooms {
                 joined: &joined,
@@ -168,7 +169,7 @@ impl Chat {
             let news = chat.device_news(tx, &actor, since, now, rooms).await?;
             answer.is_memorable = since.is_some()
                 && !wish.full_state
-                && reader.ignored.is_empty()
+                && reader.preferences.ignored.is_empty()
                 && !tx.may_lag()
                 && !chat.store().is_degraded();
             answer.take_devices(news);
@@ -189,14 +190,7 @@ impl Chat {
         let from = reader.since.map_or(0, |since| since.position(people));
         let mut entries =
             store::account_data::since(tx, reader.actor.person, from, reader.now.position(people)).await?;
-        let content_of = |kind: &str| {
-            let found = entries
-                .iter()
-                .rfind(|entry| entry.room_id.is_empty() && entry.kind == kind);
-            found.map(|entry| entry.content.as_str())
-        };
-        reader.ignored = content_of(IGNORED_USER_LIST).map_or_else(Ignored::default, Ignored::of);
-        reader.kept_rules = content_of(PUSH_RULES).map(str::to_owned);
+        reader.preferences = Preferences::of(&entries);
         // A first sync tells nothing of what was deleted.
         entries
             .retain(|entry| entry.position > from && (reader.since.is_some() || !entry.content.is_empty()));
@@ -207,7 +201,7 @@ impl Chat {
             .filter(|entry| reader.wish.filter.wants_account_data(&entry.kind));
         let mut events: Vec<Box<RawValue>> = wanted.map(account_data_event).collect();
         if reader.since.is_none()
-            && reader.kept_rules.is_none()
+            && !reader.preferences.has_rules()
             && reader.wish.filter.wants_account_data(PUSH_RULES)
         {
             events.push(self.push_rules_event(reader.actor.person)?);

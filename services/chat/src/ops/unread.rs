@@ -5,6 +5,7 @@
 //! they say of its unread events (`rules`). What ignored people say counts in neither way.
 
 mod numbers;
+mod preferences;
 mod rules;
 mod threads;
 
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 
 use haechi_base::PersonId;
 use haechi_store::Tx;
+
+pub(super) use preferences::Preferences;
 
 use super::Chat;
 use crate::model::limits::UNREAD_ROOMS_MAX;

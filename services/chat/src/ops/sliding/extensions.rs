@@ -194,7 +194,7 @@ impl Look<'_> {
         // What was deleted is told to who had it.
         let is_told = |entry: &&Entry| !is_first || !entry.content.is_empty();
         let mut global: Vec<_> = general.iter().filter(is_told).map(account_data_event).collect();
-        if is_first && self.kept_rules.is_none() {
+        if is_first && !self.preferences.has_rules() {
             global.push(self.chat.push_rules_event(self.actor.person)?);
         }
         let mut rooms = BTreeMap::<String, Vec<_>>::new();
@@ -289,7 +289,7 @@ impl Look<'_> {
             };
             let users: Vec<String> = people
                 .into_iter()
-                .filter(|person| !self.ignored.has(*person))
+                .filter(|person| !self.preferences.ignored.has(*person))
                 .map(|person| self.chat.user_id(person))
                 .collect();
             let event = json!({ "type": "m.typing", "content": { "user_ids": users } });

@@ -1,19 +1,17 @@
 //! One look at what is new to a connection: the person's rooms in their order, and the windows on them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use haechi_base::Actor;
 use haechi_store::Tx;
 use serde::Deserialize;
 
 use super::super::Chat;
+use super::super::unread::Preferences;
 use super::connections::Known;
 use super::facts::Fact;
-use crate::model::{
-    ChatError, Event, IGNORED_USER_LIST, Ignored, Listed, Membership, PEOPLE, PUSH_RULES, PushRules,
-    RoomView, SlidingWish, SyncToken,
-};
+use crate::model::{ChatError, Event, Listed, Membership, PEOPLE, RoomView, SlidingWish, SyncToken};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -30,12 +28,8 @@ pub(super) struct Look<'l> {
     pub(super) known: &'l Known,
     pub(super) since: Option<SyncToken>,
     pub(super) now: SyncToken,
-    /// Whom the person ignores.
-    pub(super) ignored: Ignored,
-    /// The push rules that the person kept, if any.
-    pub(super) kept_rules: Option<String>,
-    /// The same, once a room asked for them.
-    pub(super) rules: OnceLock<PushRules>,
+    /// Whom the person ignores, and their push rules.
+    pub(super) preferences: Preferences,
     /// Rooms that the person calls direct chats.
     direct: HashSet<String>,
     /// The events by which the person is asked into rooms, or asks to be let in.
@@ -79,9 +73,7 @@ impl<'l> Look<'l> {
             known,
             since,
             now,
-            ignored: Ignored::default(),
-            kept_rules: None,
-            rules: OnceLock::new(),
+            preferences: Preferences::default(),
             direct: HashSet::new(),
             invitations: HashMap::new(),
         }
@@ -93,12 +85,7 @@ impl<'l> Look<'l> {
         let (person, to) = (self.actor.person, self.now.position(PEOPLE));
         let from = self.account_data_from();
         let mut entries = store::account_data::since(tx, person, from, to).await?;
-        let content_of = |kind: &str| {
-            let of_kind = |entry: &&Entry| entry.room_id.is_empty() && entry.kind == kind;
-            entries.iter().rfind(of_kind).map(|entry| entry.content.as_str())
-        };
-        self.ignored = content_of(IGNORED_USER_LIST).map_or_else(Ignored::default, Ignored::of);
-        self.kept_rules = content_of(PUSH_RULES).map(str::to_owned);
+        self.preferences = Preferences::of(&entries);
         entries.retain(|entry| entry.position > from);
         let direct = store::account_data::find(tx, person, "", DIRECT).await?;
         let rooms: Option<BTreeMap<String, Vec<String>>> =
@@ -130,7 +117,7 @@ impl<'l> Look<'l> {
             let events = events.into_iter().map(|event| (event.room_id.clone(), event));
             self.invitations = events.collect();
         }
-        let ignored = &self.ignored;
+        let ignored = &self.preferences.ignored;
         let invitations = &self.invitations;
         rooms.retain_mut(|room| {
             if room.found.member.membership == Membership::Join {

@@ -63,7 +63,7 @@ impl Look<'_> {
         // Who declined an invitation sees only that.
         let seen = View::of(Some(found)).ok().zip(record);
         if let Some((seen, record)) = seen {
-            let seen = seen.ignoring(&self.ignored);
+            let seen = seen.ignoring(&self.preferences.ignored);
             let low = record.until.unwrap_or_else(|| self.since_of(room_id));
             let high = found.position.min(self.now.position(stream_of(room_id)));
             let limit = record.view.timeline_limit;

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use super::super::read_room::View;
 use super::super::timeline::{Stretch, Timeline};
-use super::super::unread::{Count, Taste};
+use super::super::unread::Count;
 use super::answer::{Hero, RoomAnswer};
 use super::connections::{Followed, SentRoom};
 use super::look::Look;
-use crate::model::{ChatError, Event, Membership, Place, PushRules, RequiredState, RoomView, stream_of};
+use crate::model::{ChatError, Event, Membership, Place, RequiredState, RoomView, stream_of};
 use crate::store;
 use crate::store::sliding::StandingRoom;
 
@@ -117,7 +117,7 @@ impl Look<'_> {
         let is_expanded = record.is_some_and(|record| view.timeline_limit > record.view.timeline_limit);
         let is_wider = record.is_none_or(|record| !view.required.is_within(&record.view.required));
         let low = from.filter(|_| !is_expanded).unwrap_or(0);
-        let seen = View::of(Some(&room.found))?.ignoring(&self.ignored);
+        let seen = View::of(Some(&room.found))?.ignoring(&self.preferences.ignored);
         let stretch = Stretch {
             after: low,
             until: now,
@@ -282,14 +282,7 @@ impl Look<'_> {
 
     async fn unread(&self, tx: &mut Tx<'_>, room_id: &str) -> Result<Count, ChatError> {
         let person = self.actor.person;
-        let rules = self.kept_rules.as_deref().map(|kept| {
-            self.rules
-                .get_or_init(|| PushRules::of(&self.chat.user_id(person), Some(kept)))
-        });
-        let taste = Taste {
-            rules,
-            ignored: &self.ignored,
-        };
+        let taste = self.preferences.taste(self.chat, person);
         Ok(self.chat.unread(tx, person, room_id, taste).await?.total())
     }
 

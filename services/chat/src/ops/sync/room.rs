@@ -1,7 +1,6 @@
 //! What is new in one room, for a sync.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
 
 use haechi_base::Actor;
 use haechi_store::Tx;
@@ -12,10 +11,10 @@ use super::super::Chat;
 use super::super::messages::speakers;
 use super::super::read_room::View;
 use super::super::timeline::{Stretch, Timeline as Read};
-use super::super::unread::{Counts, Taste};
+use super::super::unread::{Counts, Preferences};
 use super::answer::{Events, JoinedRoom, LeftRoom, Summary, Timeline, Unread};
 use super::{SyncWish, account_data_event};
-use crate::model::{ChatError, Event, Fields, Ignored, Place, PushRules, Reader, SyncToken, stream_of};
+use crate::model::{ChatError, Event, Fields, Place, Reader, SyncToken, stream_of};
 use crate::store;
 use crate::store::account_data::Entry;
 use crate::store::memberships::FoundMember;
@@ -38,14 +37,10 @@ pub(super) struct RoomReader<'s> {
     pub(super) wish: &'s SyncWish,
     pub(super) since: Option<SyncToken>,
     pub(super) now: SyncToken,
-    /// Whom the person ignores.
-    pub(super) ignored: Ignored,
+    /// Whom the person ignores, and their push rules.
+    pub(super) preferences: Preferences,
     /// Which parts of events the client wants, when not all.
     pub(super) fields: Option<Fields>,
-    /// The push rules that the person kept, if any.
-    pub(super) kept_rules: Option<String>,
-    /// The same, once a room asked for them: reading them takes its time.
-    pub(super) rules: OnceLock<PushRules>,
 }
 
 impl RoomReader<'_> {
@@ -57,7 +52,7 @@ impl RoomReader<'_> {
         entries: &[Entry],
     ) -> Result<JoinedRoom, ChatError> {
         let room_id = found.room_id.as_str();
-        let view = View::of(Some(found))?.ignoring(&self.ignored);
+        let view = View::of(Some(found))?.ignoring(&self.preferences.ignored);
         let since = self.known_until(found);
         let now = self.now.position(stream_of(room_id));
         let timeline = self
@@ -119,20 +114,14 @@ impl RoomReader<'_> {
         room_id: &str,
     ) -> Result<(Counts, Option<store::receipts::Unread>), ChatError> {
         let person = self.actor.person;
-        let rules = self.kept_rules.as_deref().map(|kept| {
-            self.rules
-                .get_or_init(|| PushRules::of(&self.chat.user_id(person), Some(kept)))
-        });
-        let taste = Taste {
-            rules,
-            ignored: &self.ignored,
-        };
+        let taste = self.preferences.taste(self.chat, person);
         if self.since.is_none() {
             // Of a first sync nothing is kept in mind.
             return Ok((self.chat.unread(tx, person, room_id, taste).await?, None));
         }
         let unread = store::receipts::unread(tx, room_id, person).await?;
-        let is_plain = !unread.has_threads && self.ignored.is_empty() && taste.own_rules(room_id).is_none();
+        let is_plain =
+            !unread.has_threads && self.preferences.ignored.is_empty() && taste.own_rules(room_id).is_none();
         let counts = self
             .chat
             .complete_unread(tx, person, room_id, taste, &unread)
@@ -147,7 +136,7 @@ impl RoomReader<'_> {
             .map_or(0, |since| since.position(stream_of(&found.room_id)));
         let timeline = match View::of(Some(found)) {
             Ok(view) => {
-                let view = view.ignoring(&self.ignored);
+                let view = view.ignoring(&self.preferences.ignored);
                 let mut read = self
                     .timeline(tx, &found.room_id, (since, found.position), &view)
                     .await?;
@@ -181,11 +170,11 @@ impl RoomReader<'_> {
         tx: &mut Tx<'_>,
         found: &FoundMember,
     ) -> Result<bool, ChatError> {
-        if self.ignored.is_empty() {
+        if self.preferences.ignored.is_empty() {
             return Ok(false);
         }
         let invitation = store::events::find(tx, &[&found.event_id]).await?.pop();
-        Ok(invitation.is_some_and(|invitation| self.ignored.has(invitation.sender)))
+        Ok(invitation.is_some_and(|invitation| self.preferences.ignored.has(invitation.sender)))
     }
 
     /// What somebody outside is shown of a room they are asked into.
@@ -310,7 +299,7 @@ impl RoomReader<'_> {
         {
             let users: Vec<String> = people
                 .into_iter()
-                .filter(|person| !self.ignored.has(*person))
+                .filter(|person| !self.preferences.ignored.has(*person))
                 .map(|person| self.chat.user_id(person))
                 .collect();
             events.push(json!({ "type": "m.typing", "content": { "user_ids": users } }));
