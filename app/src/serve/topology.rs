@@ -30,7 +30,8 @@ pub(super) fn check_alone(settings: &Settings) -> Result<()> {
 pub(super) async fn check(settings: &Settings, services: &Services) -> Result<()> {
     let store_hosts = store_hosts(settings)?;
     loop {
-        let sites = super::wait_for_store(async || services.continuity.read_sites().await).await?;
+        let read = async || services.continuity.read_sites_and_lag().await;
+        let (sites, may_lag) = super::wait_for_store(read).await?;
         let facts = match services.continuity.engine() {
             None => EngineFacts::default(),
             Some(engine) => match engine.look().await {
@@ -60,7 +61,7 @@ pub(super) async fn check(settings: &Settings, services: &Services) -> Result<()
                 tokio::time::sleep(ETCD_PAUSE).await;
             }
             // A standby told the sites, and may show how they were long ago.
-            Err(error) if services.context.store.is_degraded() => {
+            Err(error) if may_lag => {
                 tracing::warn!(%error, "waiting for the store's primary");
                 tokio::time::sleep(super::STORE_PAUSE).await;
             }

@@ -24,15 +24,6 @@ pub struct Term {
     pub create_revision: i64,
 }
 
-impl Term {
-    /// What tells this term from every other, of this etcd and of any: revisions begin anew where etcd was built anew, as
-    /// after a restore, leases do not come again.
-    #[must_use]
-    pub fn id(&self) -> String {
-        format!("{:x}.{:x}", self.lease, self.create_revision)
-    }
-}
-
 /// Tells who leads, and confirms it after the fact.
 pub trait Leadership: Send + Sync + 'static {
     /// The present term as last heard, and its changes. There is none while nobody leads, or nobody can be asked.

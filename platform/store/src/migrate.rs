@@ -1,5 +1,7 @@
 //! Migrations: numbered, checksummed, applied once each, forward only.
 
+use std::collections::HashMap;
+
 use haechi_base::Time;
 use sha2::{Digest, Sha256};
 
@@ -98,9 +100,7 @@ const CLAIM: &str = "
     INSERT INTO store_migration (service, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (service, number) DO NOTHING";
 const FIND: &str = "SELECT name, checksum FROM store_migration WHERE service = $1 AND number = $2";
-const SERVICES: &str = "SELECT DISTINCT service FROM store_migration";
-const NEWEST: &str =
-    "SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) AS number FROM store_migration WHERE service = $1";
+const ALL: &str = "SELECT service, number, name, checksum FROM store_migration";
 
 impl Store {
     /// Brings the tables of all `services` to what this program expects, one transaction a step; returns the
@@ -114,7 +114,7 @@ impl Store {
             .await?;
         let all: Vec<Migrations> = std::iter::once(STORE).chain(services.iter().copied()).collect();
         let known = all.clone();
-        self.read(async move |tx: &mut Tx<'_>| refuse_newer(tx, &known).await)
+        self.read(async move |tx: &mut Tx<'_>| find_missing(tx, &known).await)
             .await?;
         let mut applied = Vec::new();
         for migrations in all {
@@ -144,7 +144,7 @@ impl Store {
         };
         if may_lag && !missing.is_empty() {
             return Err(StoreError::Unavailable(format!(
-                "nobody leads, and the standby that answered lacks {} steps of the tables, or has not heard of them yet",
+                "no primary answers, and the standby that did lacks {} steps of the tables, or has not heard of them yet",
                 missing.len()
             )));
         }
@@ -159,18 +159,21 @@ impl Store {
     }
 }
 
-/// The steps that are not there yet; refuses what this program does not know.
+/// The steps that are not there yet, in one statement: a host that is far away has little time to answer a read.
 async fn find_missing(tx: &mut Tx<'_>, all: &[Migrations]) -> Result<Vec<Applied>, StoreError> {
-    refuse_newer(tx, all).await?;
+    let mut applied = HashMap::new();
+    for row in tx.query(ALL, &[]).await? {
+        let (service, number): (String, i64) = (row.get("service")?, row.get("number")?);
+        applied.insert((service, number), row);
+    }
+    refuse_newer(applied.keys(), all)?;
     let mut missing = Vec::new();
     for migrations in all {
+        let service = migrations.service;
         for step in migrations.steps {
-            match tx
-                .query_optional(FIND, &[&migrations.service, &step.number])
-                .await?
-            {
-                Some(row) => refuse_edited(migrations.service, step, &row)?,
-                None => missing.push(Applied::of(migrations.service, step)),
+            match applied.get(&(service.to_owned(), i64::from(step.number))) {
+                Some(row) => refuse_edited(service, step, row)?,
+                None => missing.push(Applied::of(service, step)),
             }
         }
     }
@@ -179,24 +182,22 @@ async fn find_missing(tx: &mut Tx<'_>, all: &[Migrations]) -> Result<Vec<Applied
 
 /// Refuses a store that a newer program has brought further: with tables of services that this one does not know, or
 /// with later steps.
-async fn refuse_newer(tx: &mut Tx<'_>, all: &[Migrations]) -> Result<(), StoreError> {
-    for row in tx.query(SERVICES, &[]).await? {
-        let name: String = row.get("service")?;
-        if !all.iter().any(|migrations| migrations.service == name) {
+fn refuse_newer<'a>(
+    applied: impl Iterator<Item = &'a (String, i64)>,
+    all: &[Migrations],
+) -> Result<(), StoreError> {
+    for (name, number) in applied {
+        let Some(migrations) = all.iter().find(|migrations| migrations.service == name) else {
             return Err(StoreError::Migration(format!(
                 "it has tables of {name}, which this program does not know: this is a node of an older version; run \
                  the newer program"
             )));
-        }
-    }
-    for migrations in all {
-        let service = migrations.service;
-        let found: i64 = tx.query_one(NEWEST, &[&service]).await?.get("number")?;
+        };
         let known = migrations.steps.iter().map(|step| i64::from(step.number)).max();
         let known = known.unwrap_or(0);
-        if found > known {
+        if *number > known {
             return Err(StoreError::Migration(format!(
-                "{service} is at step {found} there, and this program knows {known}: this is a node of an older version; \
+                "{name} is at step {number} there, and this program knows {known}: this is a node of an older version; \
                  run the newer program"
             )));
         }

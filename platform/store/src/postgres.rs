@@ -167,7 +167,7 @@ impl Shared {
         let reign = self.primary.reign().map_err(Attempt::Failed)?;
         let means = Means {
             pool: &reign.pool,
-            term: reign.term_id(),
+            term: reign.revision(),
             mode,
             limits: &self.limits,
             warnings: &self.warnings,
@@ -210,7 +210,7 @@ impl Shared {
         self.degraded.store(true, Ordering::Relaxed);
         let means = Means {
             pool: &self.any,
-            term: None,
+            term: 0,
             mode: Mode::ReadAnywhere,
             limits: &self.limits,
             warnings: &self.warnings,

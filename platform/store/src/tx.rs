@@ -1,7 +1,5 @@
 //! A transaction as the services see it: SQL text and values in, rows out, on either engine.
 
-use std::sync::Arc;
-
 use crate::error::Failure;
 use crate::many::Asked;
 use crate::postgres::PostgresTransaction;
@@ -44,7 +42,7 @@ pub struct Tx<'c> {
     poison: Option<Failure>,
     after_commit: AfterCommit,
     may_lag: bool,
-    term: Option<Arc<str>>,
+    term: i64,
 }
 
 impl<'c> Tx<'c> {
@@ -54,24 +52,24 @@ impl<'c> Tx<'c> {
             poison: None,
             after_commit: Vec::new(),
             may_lag: false,
-            term: None,
+            term: 0,
         }
     }
 
     /// The same, at the primary of a term of leadership.
-    pub(crate) fn in_term(mut self, term: Option<Arc<str>>) -> Self {
+    pub(crate) const fn in_term(mut self, term: i64) -> Self {
         self.term = term;
         self
     }
 
-    /// The term of leadership in which this transaction runs ([`crate::Term::id`]). Empty where nobody is elected: in a
-    /// file, on a single server, and on a host that was asked because nobody leads.
+    /// The term of leadership in which this transaction runs: [`crate::Term::create_revision`], which grows from term to
+    /// term. 0 where nobody is elected: in a file, on a single server, and on a host that was asked because nobody leads.
     ///
     /// What was read in one term may be gone in the next, if it was not acknowledged: the log that survives a primary
     /// need not hold it. Who hands out numbers that may not come again begins anew, further on, in each term.
     #[must_use]
-    pub fn term(&self) -> &str {
-        self.term.as_deref().unwrap_or_default()
+    pub const fn term(&self) -> i64 {
+        self.term
     }
 
     /// The same, on a host that may be a standby.

@@ -19,11 +19,13 @@ pub mod postgres_server;
 mod refusals;
 mod request;
 mod store;
+mod terms;
 
 pub use app::{SignedUp, TestApp, Wiring, operator};
 pub use refusals::every_route_refuses;
 pub use request::{TestRequest, TestResponse, assert_problem};
 pub use store::{TestStore, run_test};
+pub use terms::Terms;
 
 /// Makes of each `async fn NAME(store: TestStore)` two tests: `NAME::sqlite` and `NAME::postgres`.
 #[macro_export]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use haechi_base::{Clock, ManualClock, MasterKey, Secrets, SessionId, SystemClock};
 use haechi_cluster::NodeSettings;
 use haechi_service::{CancellationToken, Cluster, Context};
-use haechi_store::{Store, StoreLimits, StoreUrl};
+use haechi_store::{Leadership, Store, StoreLimits, StoreUrl};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
+use crate::Terms;
 use crate::postgres_server::PostgresServer;
 
 /// The server of `HAECHI_TEST_POSTGRES`, or one of our own: one for all tests of a process.
@@ -68,6 +69,20 @@ impl TestStore {
         Self::open(format!("{host}/{name}"), None)
     }
 
+    /// A new database on the test server, as one in whose cluster somebody is elected; and the terms of who leads.
+    ///
+    /// # Panics
+    /// When the store cannot be opened.
+    pub async fn led() -> (Self, Arc<Terms>) {
+        let mut made = Self::postgres().await;
+        let url: StoreUrl = made.url.parse().expect("the URL of the test's store");
+        let terms = Terms::of(url.hosts().first().expect("a server"));
+        let clock = Arc::clone(&made.clock) as Arc<dyn Clock>;
+        let leadership = Arc::clone(&terms) as Arc<dyn Leadership>;
+        made.store = Store::open_led(&url, &limits(), clock, Some(leadership)).expect("the test's store");
+        (made, terms)
+    }
+
     /// An empty database that the test made itself.
     #[must_use]
     pub fn at(url: &str) -> Self {
@@ -94,14 +109,9 @@ impl TestStore {
     /// When the store cannot be opened.
     #[must_use]
     pub fn as_node(&self, site: &str, url: &str) -> Self {
-        let limits = StoreLimits {
-            unavailable_wait: Duration::from_secs(5),
-            connections_max: 8,
-            ..StoreLimits::default()
-        };
         let store_url: StoreUrl = self.url.parse().expect("the URL of the test's store");
         let clock = Arc::new(SystemClock) as Arc<dyn Clock>;
-        let store = Store::open(&store_url, &limits, Arc::clone(&clock)).expect("the test's store");
+        let store = Store::open(&store_url, &limits(), Arc::clone(&clock)).expect("the test's store");
         let node = NodeSettings {
             site: Some(site.to_owned()),
             url: url.to_owned(),
@@ -172,14 +182,17 @@ impl TestStore {
     }
 }
 
-fn open_store(url: &str, clock: &Arc<ManualClock>) -> Store {
-    let limits = StoreLimits {
+fn limits() -> StoreLimits {
+    StoreLimits {
         unavailable_wait: Duration::from_secs(5),
         connections_max: 8,
         ..StoreLimits::default()
-    };
+    }
+}
+
+fn open_store(url: &str, clock: &Arc<ManualClock>) -> Store {
     let url: StoreUrl = url.parse().expect("the URL of the test's store");
-    Store::open(&url, &limits, Arc::clone(clock) as Arc<dyn Clock>).expect("the test's store")
+    Store::open(&url, &limits(), Arc::clone(clock) as Arc<dyn Clock>).expect("the test's store")
 }
 
 /// A setting, as a new session has it.

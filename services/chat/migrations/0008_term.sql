@@ -1,3 +1,3 @@
--- In which term of leadership a stream's counter was last moved. In each new term it leaps: what a standby showed of a
--- log that did not survive its primary may have used positions that this counter knows nothing of.
-ALTER TABLE chat_stream ADD COLUMN term TEXT NOT NULL DEFAULT '';
+-- In which term of leadership a stream's counter was last moved; 0 where nobody is elected. In each new term it leaps: a
+-- host whose log did not survive may have shown positions that this counter knows nothing of.
+ALTER TABLE chat_stream ADD COLUMN term BIGINT NOT NULL DEFAULT 0;

@@ -84,7 +84,7 @@ pub(crate) use sliding::{
 };
 pub(crate) use space::{Child, Walk};
 pub(crate) use thumbnail::{ThumbnailMethod, ThumbnailSize};
-pub(crate) use token::{Ahead, Place, SyncToken, TERM_LEAP};
+pub(crate) use token::{Place, SyncToken, TERM_STEP};
 pub(crate) use turn::TurnCredentials;
 pub use turn::TurnSettings;
 pub(crate) use upgrade::{CARRIED, Carried, Successor, quiet_levels, tombstone};

@@ -258,10 +258,20 @@ impl Chat {
         rooms + usize::from(self.0.people.is_here())
     }
 
-    /// Returns once a person waits for news on this node.
+    /// Returns once a person asks for news on this node. Their request may have looked or not: what happens now is found
+    /// by it or wakes it.
+    #[cfg(test)]
+    pub(crate) async fn until_asking(&self, person: PersonId) {
+        while !self.0.hub.is_asking(person) {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Returns once a person's first sync after a token has looked, found nothing and waits: what it read is kept right
+    /// before.
     #[cfg(test)]
     pub(crate) async fn until_waiting(&self, person: PersonId) {
-        while !self.0.hub.is_waiting(person) {
+        while !self.0.hub.is_known(person) {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }

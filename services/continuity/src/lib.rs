@@ -77,7 +77,16 @@ impl Continuity {
     /// # Errors
     /// [`StoreError`].
     pub async fn read_sites(&self) -> Result<Vec<Site>, StoreError> {
-        let read = async |tx: &mut Tx<'_>| ops::all_sites(tx).await;
+        let (sites, _) = self.read_sites_and_lag().await?;
+        Ok(sites)
+    }
+
+    /// The same, and whether a standby told them: it may lag behind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_sites_and_lag(&self) -> Result<(Vec<Site>, bool), StoreError> {
+        let read = async |tx: &mut Tx<'_>| Ok((ops::all_sites(tx).await?, tx.may_lag()));
         self.context.store.read(read).await
     }
 

@@ -1,6 +1,5 @@
 //! One attempt at a transaction, on one connection, each step of it bounded in time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
@@ -28,8 +27,8 @@ pub(super) enum Mode {
 pub(super) struct Means<'m> {
     /// Where its connection comes from.
     pub(super) pool: &'m Pool,
-    /// In which term of leadership.
-    pub(super) term: Option<Arc<str>>,
+    /// In which term of leadership; 0 for none.
+    pub(super) term: i64,
     /// Whether it reads or writes.
     pub(super) mode: Mode,
     /// How long each step may take.
@@ -112,7 +111,7 @@ where
     let open = begun.map_err(|error| Attempt::Failed(classify("BEGIN", &error)))?;
     let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)))
         .lagging(mode == Mode::ReadAnywhere)
-        .in_term(means.term.clone());
+        .in_term(means.term);
     let outcome = transaction(&mut tx).await;
     let (poison, after_commit) = tx.finish();
     match (outcome, poison) {

@@ -40,8 +40,6 @@ pub(super) struct Led {
 pub(super) struct Reign {
     pub(super) pool: Pool,
     term: Option<Arc<Term>>,
-    /// [`Term::id`], made once.
-    term_id: Option<Arc<str>>,
     /// The timeline that the primary writes in this term, once it was asked.
     timeline: Arc<OnceCell<i64>>,
 }
@@ -77,7 +75,6 @@ impl Primary {
             Self::Found(pool) => Ok(Reign {
                 pool: pool.clone(),
                 term: None,
-                term_id: None,
                 timeline: Arc::default(),
             }),
             Self::Led(led) => led.reign(),
@@ -141,9 +138,9 @@ impl Primary {
 }
 
 impl Reign {
-    /// In which term these connections are used; none where nobody is elected.
-    pub(super) fn term_id(&self) -> Option<Arc<str>> {
-        self.term_id.clone()
+    /// The revision of the term in which these connections are used; 0 where nobody is elected.
+    pub(super) fn revision(&self) -> i64 {
+        self.term.as_ref().map_or(0, |term| term.create_revision)
     }
 }
 
@@ -168,7 +165,6 @@ impl Led {
                 &self.warnings,
             )
             .map_err(Failure::Final)?,
-            term_id: Some(term.id().into()),
             term: Some(term),
             timeline: Arc::default(),
         };

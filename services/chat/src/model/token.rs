@@ -8,21 +8,9 @@ use super::ids::{STREAMS, Stream};
 
 const COUNTERS: usize = STREAMS as usize + 1;
 
-/// How far a stream's counter leaps in a new term of leadership: more than is drawn in one, fewer than would use up the
-/// counter within two thousand million terms.
-pub(crate) const TERM_LEAP: i64 = 1 << 32;
-
-/// Why a token may be ahead of a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ahead {
-    /// The host may be a standby, which lags behind what the primary gave out.
-    OfStandby,
-    /// Nothing was drawn from some stream since a fail-over: the token may be of a host whose log did not survive. Who has
-    /// it has all that there is, for the first draw of a term goes further than any such token.
-    OfFailOver,
-    /// It may not: it was not given out by this server.
-    Never,
-}
+/// By how much a stream's counter leaps for each step from one term of leadership to the next: more than a term draws that
+/// is then lost, few enough for 500,000 million steps.
+pub(crate) const TERM_STEP: i64 = 1 << 24;
 
 /// How far a client has read each stream, and the serial of the typing notices: `s12_0_7_3_41_1700000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,30 +51,20 @@ impl SyncToken {
         self
     }
 
-    /// From where on a snapshot that has come to `now` has news for this token; `None` when there is nothing yet.
-    ///
-    /// # Errors
-    /// [`ChatError::UnknownPosition`] for a token from ahead that nothing explains, or from further ahead than one draw.
-    pub(crate) fn reached(mut self, now: &Self, ahead: Ahead) -> Result<Option<Self>, ChatError> {
-        if !self.is_ahead_of(now) {
-            return Ok(Some(self));
-        }
-        let is_beyond = |(own, reached): (&i64, &i64)| *own > reached.saturating_add(TERM_LEAP);
-        match ahead {
-            Ahead::OfStandby => Ok(None),
-            Ahead::OfFailOver if !self.positions.iter().zip(&now.positions).any(is_beyond) => {
-                self.lower(now);
-                Ok(Some(self))
-            }
-            Ahead::OfFailOver | Ahead::Never => Err(ChatError::UnknownPosition),
-        }
-    }
-
-    /// Takes the other's position in those streams in which this one is ahead of it.
-    pub(crate) fn lower(&mut self, other: &Self) {
+    /// The same token with the other's position in those streams in which it is ahead of it.
+    pub(crate) fn at_most(mut self, other: &Self) -> Self {
         for (position, other) in self.positions.iter_mut().zip(other.positions) {
             *position = (*position).min(other);
         }
+        self
+    }
+
+    /// The same token with the other's position in those streams in which that one is ahead.
+    pub(crate) fn at_least(mut self, other: &Self) -> Self {
+        for (position, other) in self.positions.iter_mut().zip(other.positions) {
+            *position = (*position).max(other);
+        }
+        self
     }
 
     /// Whether any position lies further than in `other`: such a token was not given out by this server.

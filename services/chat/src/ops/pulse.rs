@@ -85,8 +85,8 @@ impl Pulse {
         }
         drop(told);
         self.reach.send_if_modified(|reach| {
-            // What a host showed whose log did not survive is waited for in vain: nobody is behind that.
-            reach.lower(&now);
+            // A host may have shown more, whose log did not survive: nobody can come so far, and all would be woken for ever.
+            *reach = reach.at_most(&now);
             let mut has_moved = false;
             for stream in by_others {
                 has_moved |= reach.raise(stream, &now);

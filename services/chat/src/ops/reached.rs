@@ -3,11 +3,15 @@
 use haechi_store::Tx;
 
 use super::Chat;
-use crate::model::{Ahead, ChatError, SyncToken};
+use crate::model::{ChatError, SyncToken};
 use crate::store;
 
 impl Chat {
     /// From where on a snapshot that has come to `now` has news for a token; `None` when there is nothing yet.
+    ///
+    /// A token may be ahead for two reasons. A standby lags behind what the primary gave out: then there is nothing yet. Or
+    /// it was given out in an earlier term by a host whose log did not survive. Then its holder has all that there is in
+    /// the streams in which it is ahead: what the present term draws there lies beyond any such token.
     ///
     /// # Errors
     /// [`ChatError::UnknownPosition`] for a token that this server did not give out, and [`ChatError::Store`].
@@ -20,13 +24,12 @@ impl Chat {
         if !since.is_ahead_of(now) {
             return Ok(Some(since));
         }
-        let ahead = if tx.may_lag() || self.store().is_degraded() {
-            Ahead::OfStandby
-        } else if store::streams::have_all_leapt(tx).await? {
-            Ahead::Never
-        } else {
-            Ahead::OfFailOver
-        };
-        since.reached(now, ahead)
+        if tx.may_lag() || self.store().is_degraded() {
+            return Ok(None);
+        }
+        if since.is_ahead_of(&store::streams::ceilings(tx).await?) {
+            return Err(ChatError::UnknownPosition);
+        }
+        Ok(Some(since.at_most(now)))
     }
 }

@@ -93,11 +93,13 @@ impl Chat {
             is_first_look = false;
             let moved = found.moved.iter().map(String::as_str);
             self.0.hub.learn_rooms(actor.person, moved);
+            let token = found.step.token;
+            let further = base.known.token.map_or(token, |since| token.at_least(&since));
             let is_over = !may_wait || found.has_news;
             let is_over = is_over
                 || tokio::select! {
                     _ = news.changed() => false,
-                    () = come_further(&mut by_others, found.step.token) => false,
+                    () = come_further(&mut by_others, further) => false,
                     () = &mut end_of_wait => true,
                     () = self.0.context.shutdown.cancelled() => true,
                 };

@@ -87,9 +87,11 @@ impl Chat {
             if !may_wait || !answer.is_empty() || wish.wait.is_zero() {
                 return Ok(answer);
             }
+            // A token from ahead is not woken by what it names: nobody may ever come so far.
+            let further = since.map_or(answer.reached, |since| answer.reached.at_least(&since));
             tokio::select! {
                 _ = news.changed() => self.0.hub.note_woken(actor.person),
-                () = come_further(&mut by_others, answer.reached) => {}
+                () = come_further(&mut by_others, further) => {}
                 () = &mut end_of_wait => return Ok(answer),
                 () = self.0.context.shutdown.cancelled() => return Ok(answer),
             }

@@ -95,9 +95,19 @@ async fn place_of(tx: &mut Tx<'_>, room_id: &str, moment_ms: i64, newest: i64) -
         let next = store::events::forward(tx, room_id, middle, newest, 1)
             .await?
             .pop();
-        match next {
-            Some(event) if event.sent_at.millis() < moment_ms => low = event.position,
-            _ => high = middle,
+        if let Some(event) = next.filter(|event| event.sent_at.millis() < moment_ms) {
+            low = event.position;
+            continue;
+        }
+        // Positions may lie far apart: what is halved next ends at an event.
+        let last = store::events::backward(tx, room_id, low, middle, 1).await?.pop();
+        match last {
+            None => break,
+            Some(event) if event.sent_at.millis() < moment_ms => {
+                low = event.position;
+                break;
+            }
+            Some(event) => high = event.position - 1,
         }
     }
     Ok(low)

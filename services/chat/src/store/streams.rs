@@ -2,26 +2,31 @@
 
 use haechi_store::{Asked, Row, StoreError, Tx, Value};
 
-use crate::model::{STREAMS, Stream, SyncToken, TERM_LEAP};
+use crate::model::{STREAMS, Stream, SyncToken, TERM_STEP};
 
-/// The first draw of a term leaps over all that a host may have shown whose log did not survive the term before: nobody
-/// who has seen a position there is later shown another event under it, or misses one.
-const DRAW: &str = "UPDATE chat_stream SET position = position + $2 + CASE WHEN term = $3 THEN 0 ELSE CAST($4 AS BIGINT) END, term = $3 \
-                    WHERE stream = $1 RETURNING position";
 const POSITIONS: &str = "SELECT stream, position FROM chat_stream";
 
+/// The first draw of a term leaps beyond all that a host may have shown in a term before whose log did not survive: nobody
+/// who has seen a position there is later shown another event under it, or misses one. A term is a revision of etcd: those
+/// begin anew where etcd was built anew, and then the leap is the whole of it. Without a term (0) nothing leaps.
+const DRAW: &str = "
+    UPDATE chat_stream SET
+        position = position + $2
+            + CASE WHEN CAST($3 AS BIGINT) = 0 THEN 0 WHEN $3 < term THEN $3 + 1 ELSE $3 - term END * $4,
+        term = CASE WHEN $3 = 0 THEN term ELSE $3 END
+    WHERE stream = $1 RETURNING position";
+
+/// Where the present term begins to draw, or how far it has come.
+const CEILINGS: &str = "
+    SELECT stream, position
+        + CASE WHEN CAST($1 AS BIGINT) = 0 THEN 0 WHEN $1 < term THEN $1 + 1 ELSE $1 - term END * $2 AS position
+    FROM chat_stream";
+
 /// Draws `count` positions of a stream in a term of leadership ([`Tx::term`]): for [`first_drawn`].
-pub(crate) fn asked_draw(stream: Stream, count: usize, term: &str) -> Asked<'static> {
+pub(crate) fn asked_draw(stream: Stream, count: usize, term: i64) -> Asked<'static> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    Asked::new(
-        DRAW,
-        vec![
-            Value::Integer(i64::from(stream)),
-            Value::Integer(count),
-            Value::Text(term.to_owned().into()),
-            Value::Integer(TERM_LEAP),
-        ],
-    )
+    let values = [i64::from(stream), count, term, TERM_STEP];
+    Asked::new(DRAW, values.map(Value::Integer).to_vec())
 }
 
 /// The first of the positions that were drawn.
@@ -36,21 +41,28 @@ pub(crate) async fn draw(tx: &mut Tx<'_>, stream: Stream, count: usize) -> Resul
     first_drawn(&tx.ask_all(&[asked]).await?.concat(), count)
 }
 
-/// Whether a position of every stream was drawn in the present term.
-pub(crate) async fn have_all_leapt(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    const OTHERS: &str = "SELECT stream FROM chat_stream WHERE term <> $1 LIMIT 1";
-    let term = tx.term().to_owned();
-    Ok(tx.query_optional(OTHERS, &[&term]).await?.is_none())
-}
-
 /// How far every stream has come, in this snapshot.
 pub(crate) async fn positions(tx: &mut Tx<'_>, typing: i64) -> Result<SyncToken, StoreError> {
+    Ok(SyncToken::new(
+        by_stream(&tx.query(POSITIONS, &[]).await?)?,
+        typing,
+    ))
+}
+
+/// Beyond which no term before the present one can have drawn, in every stream.
+pub(crate) async fn ceilings(tx: &mut Tx<'_>) -> Result<SyncToken, StoreError> {
+    let term = tx.term();
+    let rows = tx.query(CEILINGS, &[&term, &TERM_STEP]).await?;
+    Ok(SyncToken::new(by_stream(&rows)?, 0))
+}
+
+fn by_stream(rows: &[Row]) -> Result<[i64; STREAMS as usize + 1], StoreError> {
     let mut positions = [0; STREAMS as usize + 1];
-    for row in tx.query(POSITIONS, &[]).await? {
+    for row in rows {
         let stream = usize::try_from(row.get::<i64>("stream")?).unwrap_or(usize::MAX);
         if let Some(position) = positions.get_mut(stream) {
             *position = row.get("position")?;
         }
     }
-    Ok(SyncToken::new(positions, typing))
+    Ok(positions)
 }

@@ -29,11 +29,11 @@ async fn on_a_busy_node_messages_that_come_close_together_are_one_answer(store: 
     chat.hub().make_busy(Duration::from_secs(60));
     say(&app, &minji, &room, "3", "soon").await;
     let saying = async {
-        chat.until_waiting(joon.person_id).await;
+        chat.until_asking(joon.person_id).await;
         say(&app, &minji, &room, "4", "after it").await
     };
     // He rests no longer than he would have waited.
-    let (both, _) = tokio::join!(poll(&app, &joon, &last, 4_000), saying);
+    let (both, _) = tokio::join!(poll(&app, &joon, &last, 2_000), saying);
     assert_eq!(heard(&both), ["soon", "after it"]);
 }
 
@@ -44,10 +44,7 @@ async fn who_was_woken_is_noted(store: TestStore) {
     let last = sync(&app, &joon, "").await;
     chat.hub().make_busy(Duration::ZERO);
     let saying = async {
-        // What his sync read is kept right before he waits.
-        while !chat.hub().is_known(joon.person_id) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        chat.until_waiting(joon.person_id).await;
         say(&app, &minji, &room, "1", "wake up").await
     };
     let (news, _) = tokio::join!(poll(&app, &joon, &last, 20_000), saying);

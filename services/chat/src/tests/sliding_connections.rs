@@ -25,7 +25,7 @@ async fn a_waiting_request_is_woken_by_a_message_and_by_nothing_else(store: Test
     let wish = window(9);
     let waiting = ask(&app, &joon, &query, &wish);
     let saying = async {
-        chat.until_waiting(joon.person_id).await;
+        chat.until_asking(joon.person_id).await;
         say(&app, &minji, &room, "1", "wake up").await
     };
     let both = async { tokio::join!(waiting, saying) };

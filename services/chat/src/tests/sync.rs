@@ -89,7 +89,7 @@ async fn a_long_poll_is_woken_by_another_node(store: TestStore) {
     tokio::join!(poll_until_heard(&path, "from afar"), saying);
     // He has come to know the room by that: what is said on this node wakes him at once.
     let saying = async {
-        chat.until_waiting(joon.person_id).await;
+        chat.until_asking(joon.person_id).await;
         say(&app, &minji, &path, "1", "from here").await
     };
     tokio::join!(poll_until_heard(&path, "from here"), saying);

@@ -8,8 +8,8 @@ use super::Hub;
 use super::pace::Pace;
 
 impl Hub {
-    /// Whether a person waits for news.
-    pub(crate) fn is_waiting(&self, person: PersonId) -> bool {
+    /// Whether a person asks for news.
+    pub(crate) fn is_asking(&self, person: PersonId) -> bool {
         let state = self.state.lock();
         let listener = state.people.get(&person);
         listener.is_some_and(|listener| listener.news.receiver_count() > 0)

@@ -46,6 +46,8 @@ impl Batch {
 pub(super) struct Touched {
     /// The last position that is known without a gap.
     pub(super) until: i64,
+    /// Whether more is noted after that.
+    pub(super) has_more: bool,
     pub(super) room_ids: BTreeSet<String>,
     pub(super) members: BTreeSet<(PersonId, String)>,
 }
@@ -102,6 +104,7 @@ impl Committed {
         noted.forget_until(position);
         for (first, batch) in &noted.batches {
             if *first > touched.until + 1 || touched.room_ids.len() >= TOUCHED_MAX {
+                touched.has_more = true;
                 break;
             }
             touched.until = touched.until.max(batch.last);
@@ -167,9 +170,11 @@ mod tests {
         committed.note(&news(6, 1, "c"));
         let touched = committed.after(0, 0);
         assert_eq!((touched.until, rooms(&touched)), (2, vec!["a"]));
+        assert!(touched.has_more);
         committed.note(&news(3, 3, "b"));
         let touched = committed.after(0, 2);
         assert_eq!((touched.until, rooms(&touched)), (6, vec!["b", "c"]));
+        assert!(!touched.has_more);
         assert_eq!(committed.after(0, 6).until, 6);
     }
 

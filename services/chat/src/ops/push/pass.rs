@@ -6,6 +6,7 @@ use std::time::Duration;
 use haechi_base::PersonId;
 use haechi_base::uuid::Uuid;
 use haechi_store::{Tx, WriteKey};
+use tokio::time::MissedTickBehavior;
 
 use super::super::Chat;
 use super::super::pushers::forget;
@@ -18,7 +19,7 @@ use crate::model::{ChatError, Event, PusherName, Stream};
 use crate::store;
 use crate::store::pushes::ReadUntil;
 
-/// How often a stream is looked at of which nothing was heard.
+/// How often a stream is looked at whatever was heard of it.
 const TICK: Duration = Duration::from_millis(500);
 
 /// The pause between two looks: under load each takes up what came meanwhile.
@@ -72,11 +73,14 @@ impl Chat {
     pub(super) async fn push_until_shutdown(self, stream: Stream) {
         let shutdown = self.0.context.shutdown.clone();
         let mut standing = None;
+        // Also while much is heard: what was not heard of holds all after it up.
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_tick = tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.0.hub.committed.changed(stream) => false,
-                () = tokio::time::sleep(TICK) => true,
+                _ = ticks.tick() => true,
             };
             if !self.0.streams.is_here(stream) || self.store().is_degraded() {
                 standing = None;
@@ -111,7 +115,8 @@ impl Chat {
             return Ok(Some(standing));
         }
         standing.ticks += 1;
-        if !standing.ticks.is_multiple_of(TICKS_A_LOOK) {
+        // What was heard of beyond a gap tells that the stream has come further: the counter leapt, or news got lost.
+        if !touched.has_more && !standing.ticks.is_multiple_of(TICKS_A_LOOK) {
             return Ok(Some(standing));
         }
         let reached = self
