@@ -37,9 +37,14 @@ async function topUp() {
   lines.close();
 }
 
-async function walletBalance(person) {
+/** What the wallet shows, once that is at least so much: at first it shows what it was told last. */
+async function walletBalance(person, least = 0) {
   await person.tab('Wallet', '지갑');
-  return until('a balance', async () => String((await person.balance()) ?? '')).then(Number);
+  const shown = await until(`a balance of ${least} or more`, async () => {
+    const balance = await person.balance();
+    return balance !== null && balance >= least && String(balance);
+  });
+  return Number(shown);
 }
 
 /** Opens each page, in a way a person would, and has axe look at it. */
@@ -98,9 +103,7 @@ async function journey(browser, people) {
   await step('B signs up on a desktop, in Korean', () => signUp(b));
   await step('A is topped up', topUp);
   const before = await step('both see their balances', async () => {
-    const balances = { a: await walletBalance(a), b: await walletBalance(b) };
-    if (balances.a < AMOUNT) throw new Error(`A has ${balances.a}, and needs ${AMOUNT}: was A topped up?`);
-    return balances;
+    return { a: await walletBalance(a, AMOUNT), b: await walletBalance(b) };
   });
   await step('A and B become friends', async () => {
     await befriend(a, b);

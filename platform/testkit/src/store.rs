@@ -79,7 +79,12 @@ impl TestStore {
         let terms = Terms::of(url.hosts().first().expect("a server"));
         let clock = Arc::clone(&made.clock) as Arc<dyn Clock>;
         let leadership = Arc::clone(&terms) as Arc<dyn Leadership>;
-        made.store = Store::open_led(&url, &limits(), clock, Some(leadership)).expect("the test's store");
+        let limits = StoreLimits {
+            // A slow machine is no silent primary.
+            primary_read_wait: Duration::from_secs(30),
+            ..limits()
+        };
+        made.store = Store::open_led(&url, &limits, clock, Some(leadership)).expect("the test's store");
         (made, terms)
     }
 

@@ -8,7 +8,7 @@ const POSITIONS: &str = "SELECT stream, position FROM chat_stream";
 
 /// The first draw of a term leaps beyond all that a host may have shown in a term before whose log did not survive: nobody
 /// who has seen a position there is later shown another event under it, or misses one. A term is a revision of etcd: those
-/// begin anew where etcd was built anew, and then the leap is the whole of it. Without a term (0) nothing leaps.
+/// begin anew where etcd was built anew, and a smaller one leaps by the whole of it. Without a term (0) nothing leaps.
 const DRAW: &str = "
     UPDATE chat_stream SET
         position = position + $2

@@ -33,7 +33,7 @@ async fn on_a_busy_node_messages_that_come_close_together_are_one_answer(store: 
         say(&app, &minji, &room, "4", "after it").await
     };
     // He rests no longer than he would have waited.
-    let (both, _) = tokio::join!(poll(&app, &joon, &last, 2_000), saying);
+    let (both, _) = tokio::join!(poll(&app, &joon, &last, 4_000), saying);
     assert_eq!(heard(&both), ["soon", "after it"]);
 }
 
