@@ -63,7 +63,7 @@ impl<'c> Tx<'c> {
     }
 
     /// The term of leadership in which this transaction runs: [`crate::Term::create_revision`], which grows from term to
-    /// term. 0 where nobody is elected: in a file, on a single server, and on a host that was asked because nobody leads.
+    /// term of one etcd. 0 where nobody is elected: in a file, on a single server, and on a host that was asked because nobody leads.
     ///
     /// What was read in one term may be gone in the next, if it was not acknowledged: the log that survives a primary
     /// need not hold it. Who hands out numbers that may not come again begins anew, further on, in each term.
