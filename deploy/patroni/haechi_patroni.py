@@ -13,6 +13,9 @@ After a change of leader stock Patroni goes by its wake-ups, and where one is mi
 standby that follows the new leader late holds up all writes that wait for two of three, and a new leader that is late to write down its
 promotion holds up all. Here it looks again five times a second, for three seconds after it saw the leader key change hands or fall free.
 
+After its promotion stock Patroni first arranges who confirms commits, with some writes to etcd, and then writes the history of timelines,
+without which nothing is acknowledged. Here the history comes first.
+
 Use it instead of `patroni` or `python3 -m patroni`, at all sites or at some.
 """
 
@@ -79,10 +82,30 @@ def hurry_after_change() -> None:
     patroni.ha.Ha.watch = watch
 
 
+def write_history_first() -> None:
+    arrange = patroni.ha.Ha.process_sync_replication
+    write_history = patroni.ha.Ha.update_cluster_history
+
+    def write_history_once(self):
+        # What a cycle knows of etcd is read at its start: a second look would write the same again.
+        if getattr(self, "history_written_for", None) is not self.cluster:
+            write_history(self)
+            self.history_written_for = self.cluster
+
+    def arrange_after_history(self):
+        if self.state_handler.is_primary():
+            self.update_cluster_history()
+        arrange(self)
+
+    patroni.ha.Ha.update_cluster_history = write_history_once
+    patroni.ha.Ha.process_sync_replication = arrange_after_history
+
+
 # Patroni starts further processes from this very file.
 if __name__ == "__main__":
     if __version__.startswith(VERSION):
         shorten_pauses()
         shorten_waits()
         hurry_after_change()
+        write_history_first()
     main()
