@@ -6,6 +6,7 @@ mod connect;
 mod failure;
 mod patience;
 mod primary;
+mod reign;
 mod tls;
 mod transaction;
 mod value;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use haechi_base::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,6 +35,7 @@ pub(crate) use connect::{APPLICATION, Warnings, connect_alone, connect_any};
 pub(crate) use failure::may_be_committed;
 use patience::{Attempt, until_done};
 use primary::Primary;
+use reign::Reign;
 pub use tls::PostgresUrl;
 pub(crate) use transaction::PostgresTransaction;
 
@@ -51,7 +53,7 @@ pub(crate) struct Postgres {
 
 struct Shared {
     primary: Primary,
-    any: Pool,
+    any: Reign,
     warnings: Warnings,
     degraded: AtomicBool,
     primary_lost_at: Mutex<Option<Instant>>,
@@ -68,7 +70,7 @@ impl Postgres {
         let warnings = Warnings::default();
         let shared = Shared {
             primary: Primary::open(url, limits, &warnings, leadership)?,
-            any: pool(url, TargetSessionAttrs::Any, limits, &warnings)?,
+            any: Reign::of_nobody(pool(url, TargetSessionAttrs::Any, limits, &warnings)?),
             warnings,
             degraded: AtomicBool::new(false),
             primary_lost_at: Mutex::new(None),
@@ -165,9 +167,10 @@ impl Shared {
         E: From<StoreError>,
     {
         let reign = self.primary.reign().map_err(Attempt::Failed)?;
+        let opened = reign.opened(mode, self.limits.primary_read_wait).await;
+        opened.map_err(Attempt::Failed)?;
         let means = Means {
-            pool: &reign.pool,
-            term: reign.revision(),
+            reign: &reign,
             mode,
             limits: &self.limits,
             warnings: &self.warnings,
@@ -176,7 +179,7 @@ impl Shared {
         let confirm = async |client: &Object| self.primary.confirm(&reign, client).await;
         tokio::select! {
             biased;
-            () = self.primary.end_of(&reign) => {
+            () = reign.end() => {
                 // Whether it was committed, nobody here will learn. Its connections are closed with their pool.
                 Err(Attempt::Failed(Failure::Unknown("another term of leadership began".to_owned())))
             }
@@ -209,8 +212,7 @@ impl Shared {
         }
         self.degraded.store(true, Ordering::Relaxed);
         let means = Means {
-            pool: &self.any,
-            term: 0,
+            reign: &self.any,
             mode: Mode::ReadAnywhere,
             limits: &self.limits,
             warnings: &self.warnings,

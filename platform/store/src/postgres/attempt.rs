@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
+use deadpool_postgres::{Object, PoolError, TimeoutType};
 use tokio::time::timeout;
 use tokio_postgres::IsolationLevel;
 
@@ -10,6 +10,7 @@ use super::PostgresTransaction;
 use super::connect::Warnings;
 use super::failure::{at_commit, classify};
 use super::patience::Attempt;
+use super::reign::{self, Reign};
 use crate::error::Failure;
 use crate::tx::{Engine, Tx};
 use crate::{StoreError, StoreLimits};
@@ -25,10 +26,8 @@ pub(super) enum Mode {
 
 /// With what a transaction is run once.
 pub(super) struct Means<'m> {
-    /// Where its connection comes from.
-    pub(super) pool: &'m Pool,
-    /// In which term of leadership; 0 for none.
-    pub(super) term: i64,
+    /// Where its connection comes from, and in which term of leadership.
+    pub(super) reign: &'m Reign,
     /// Whether it reads or writes.
     pub(super) mode: Mode,
     /// How long each step may take.
@@ -60,18 +59,27 @@ where
 }
 
 async fn connection<E>(means: &Means<'_>, read_wait: Option<Duration>) -> Result<Object, Attempt<E>> {
-    let mut timeouts = means.pool.timeouts();
+    let mut timeouts = means.reign.pool.timeouts();
     if let Some(wait) = read_wait {
         timeouts.wait = Some(wait);
         timeouts.create = Some(wait);
     }
-    let got = means.pool.timeout_get(&timeouts).await;
+    let got = tokio::select! {
+        got = means.reign.pool.timeout_get(&timeouts) => got,
+        () = means.reign.closed() => return Err(Attempt::Failed(reign::closed())),
+    };
     got.map_err(|error| {
         Attempt::Failed(match error {
             PoolError::Timeout(TimeoutType::Wait) => Failure::Busy {
                 limit: means.limits.connections_max,
             },
-            error => Failure::Lost(error.to_string()),
+            error => {
+                // One that only took long tells nothing of the others.
+                if matches!(error, PoolError::Backend(_)) {
+                    means.reign.note_unreachable();
+                }
+                Failure::Lost(error.to_string())
+            }
         })
     })
 }
@@ -111,7 +119,7 @@ where
     let open = begun.map_err(|error| Attempt::Failed(classify("BEGIN", &error)))?;
     let mut tx = Tx::new(Engine::Postgres(PostgresTransaction::new(&open, answer_wait)))
         .lagging(mode == Mode::ReadAnywhere)
-        .in_term(means.term);
+        .in_term(means.reign.revision());
     let outcome = transaction(&mut tx).await;
     let (poison, after_commit) = tx.finish();
     match (outcome, poison) {

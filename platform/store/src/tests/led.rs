@@ -1,12 +1,16 @@
 //! A store on a cluster: writes go to whoever leads, and are acknowledged once it is confirmed that it still does.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use haechi_base::SystemClock;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::frozen::freezing_proxy;
@@ -253,6 +257,72 @@ async fn while_nobody_leads_writes_wait_and_reads_go_on() {
     assert!(!waiting.is_finished());
     told.term.send_replace(term_at(port, 2));
     assert_eq!(waiting.await.unwrap(), Ok(2));
+}
+
+/// A way to a server that takes nothing while it is not `promoted`: it ends every connection, and counts those that come.
+async fn promoted_later(server: String, promoted: watch::Receiver<bool>) -> (u16, watch::Receiver<u32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (refuse, refused) = watch::channel(0);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            if *promoted.borrow() {
+                let mut server = TcpStream::connect(&server).await.unwrap();
+                let mut promoted = promoted.clone();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = promoted.wait_for(|promoted| !promoted) => {}
+                    }
+                });
+            } else {
+                refuse.send_modify(|refused| *refused += 1);
+            }
+        }
+    });
+    (port, refused)
+}
+
+/// Begins to add this many notes, each in a write of its own.
+fn add_at_once(store: &Store, ids: Range<i64>) -> Vec<JoinHandle<Result<(), StoreError>>> {
+    ids.map(|id| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let write = async move |tx: &mut Tx<'_>| {
+                let insert = "INSERT INTO note VALUES ($1)";
+                tx.execute(insert, &[&id]).await.map(drop)
+            };
+            store.write(WriteKey::fresh(), write).await
+        })
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn while_a_leader_takes_no_writes_one_asks_it_for_all() {
+    let Led {
+        store, told, server, ..
+    } = led(&limits()).await;
+    let (promote, promoted) = watch::channel(false);
+    let (port, mut refused) = promoted_later(server, promoted).await;
+    told.term.send_replace(term_at(port, 2));
+    for notes in [0, 50, 100] {
+        // Not promoted yet, the first time; it stops, the others.
+        promote.send_replace(false);
+        let before = *refused.borrow();
+        let adding = add_at_once(&store, notes..notes + 50);
+        refused.wait_for(|refused| *refused >= before + 5).await.unwrap();
+        assert_eq!(count(&store, "note").await, notes, "a standby answers meanwhile");
+        assert!(!adding.iter().any(JoinHandle::is_finished));
+        promote.send_replace(true);
+        for adding in adding {
+            assert_eq!(adding.await.unwrap(), Ok(()));
+        }
+        // Some of the first may try at once, as many as there are connections.
+        let refused = *refused.borrow() - before;
+        assert!(refused < 30, "{refused} connections to a server that takes none");
+        assert_eq!(count(&store, "note").await, notes + 50);
+    }
 }
 
 #[tokio::test]
