@@ -1,5 +1,6 @@
 //! The embedded engine: one file, one writer thread that commits in groups, and a few reader threads.
 
+mod checkpoints;
 mod connection;
 mod readers;
 mod transaction;
@@ -17,6 +18,7 @@ use crate::tx::{AfterCommit, Engine, Tx};
 use crate::write_key::{WriteKey, run_once};
 use crate::{StoreError, StoreLimits};
 
+use checkpoints::Checkpoints;
 pub(crate) use connection::create_private;
 use readers::Readers;
 use transaction::poll_once;
@@ -32,7 +34,9 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens or creates the file and starts the threads.
     pub(crate) fn open(path: &Path, limits: &StoreLimits) -> Result<Self, StoreError> {
-        let writer = Writer::start(connection::open_writer(path)?, limits)?;
+        let mut connection = connection::open_writer(path)?;
+        let checkpoints = Checkpoints::start(&mut connection, path)?;
+        let writer = Writer::start(connection, checkpoints, limits)?;
         let readers = Readers::start(path, limits)?;
         Ok(Self { writer, readers })
     }

@@ -7,6 +7,7 @@ use std::thread;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc;
 
+use super::checkpoints::Checkpoints;
 use super::transaction::failure;
 use crate::{StoreError, StoreLimits};
 
@@ -29,13 +30,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, limits: &StoreLimits) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpoints: Checkpoints,
+        limits: &StoreLimits,
+    ) -> Result<Self, StoreError> {
         let limit = limits.transactions_waiting_max;
         let group_max = limits.group_commit_max;
         let (queue, waiting) = mpsc::channel(limit);
         thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(&connection, waiting, group_max))
+            .spawn(move || run(&connection, checkpoints, waiting, group_max))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { queue, limit })
     }
@@ -50,7 +55,12 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, mut waiting: mpsc::Receiver<Write>, group_max: usize) {
+fn run(
+    connection: &Connection,
+    mut checkpoints: Checkpoints,
+    mut waiting: mpsc::Receiver<Write>,
+    group_max: usize,
+) {
     let mut group = VecDeque::with_capacity(group_max);
     while let Some(first) = waiting.blocking_recv() {
         group.push_back(first);
@@ -62,6 +72,7 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Write>, group_max: u
         while !group.is_empty() {
             commit_group(connection, &mut group);
         }
+        checkpoints.after_group(connection);
     }
 }
 
