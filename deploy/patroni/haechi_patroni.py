@@ -3,8 +3,7 @@
 In a switch-over stock Patroni waits in whole seconds: up to one until the connections are seen to be closed, up to one until the
 server is seen to be down, a fixed one for the standbys to catch up, and up to one until the new primary is seen to be promoted, before
 which its timeline is not in the history and nothing is acknowledged. Writes stand still meanwhile. None of these pauses orders
-anything: what they wait for is looked at again after each of them. Nothing of Patroni is replaced but the length of
-these pauses.
+anything: what they wait for is looked at again after each of them. Of these nothing is replaced but their length.
 
 After a fire stock Patroni's candidates wait two seconds for the answer of the site that is silent before they count votes; here one.
 Who answers later is a vote less, never one more: a candidate without its quorum waits for the next round.
@@ -13,8 +12,8 @@ After a change of leader stock Patroni goes by its wake-ups, and where one is mi
 standby that follows the new leader late holds up all writes that wait for two of three, and a new leader that is late to write down its
 promotion holds up all. Here it looks again five times a second, for three seconds after it saw the leader key change hands or fall free.
 
-After its promotion stock Patroni first arranges who confirms commits, with some writes to etcd, and then writes the history of timelines,
-without which nothing is acknowledged. Here the history comes first.
+After its promotion stock Patroni first arranges who confirms commits, with some writes to etcd, and then writes the history of
+timelines, without which nothing is acknowledged. Here the history comes first.
 
 Use it instead of `patroni` or `python3 -m patroni`, at all sites or at some.
 """

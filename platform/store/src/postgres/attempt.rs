@@ -5,12 +5,13 @@ use std::time::Duration;
 use deadpool_postgres::{Object, PoolError, TimeoutType};
 use tokio::time::timeout;
 use tokio_postgres::IsolationLevel;
+use tokio_postgres::error::SqlState;
 
 use super::PostgresTransaction;
 use super::connect::Warnings;
 use super::failure::{at_commit, classify};
 use super::patience::Attempt;
-use super::reign::{self, Reign};
+use super::reign::Reign;
 use crate::error::Failure;
 use crate::tx::{Engine, Tx};
 use crate::{StoreError, StoreLimits};
@@ -66,7 +67,7 @@ async fn connection<E>(means: &Means<'_>, read_wait: Option<Duration>) -> Result
     }
     let got = tokio::select! {
         got = means.reign.pool.timeout_get(&timeouts) => got,
-        () = means.reign.closed() => return Err(Attempt::Failed(reign::closed())),
+        failure = means.reign.closed() => return Err(Attempt::Failed(failure)),
     };
     got.map_err(|error| {
         Attempt::Failed(match error {
@@ -74,14 +75,19 @@ async fn connection<E>(means: &Means<'_>, read_wait: Option<Duration>) -> Result
                 limit: means.limits.connections_max,
             },
             error => {
-                // One that only took long tells nothing of the others.
-                if matches!(error, PoolError::Backend(_)) {
-                    means.reign.note_unreachable();
+                if tells_of_the_server(&error) {
+                    means.reign.note_unreachable(&error.to_string());
                 }
                 Failure::Lost(error.to_string())
             }
         })
     })
+}
+
+/// Whether nobody else can be expected to get a connection either. A server that has given out all it has goes on with
+/// those.
+fn tells_of_the_server(error: &PoolError) -> bool {
+    matches!(error, PoolError::Backend(error) if error.code() != Some(&SqlState::TOO_MANY_CONNECTIONS))
 }
 
 async fn within<T, E>(

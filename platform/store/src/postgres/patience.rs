@@ -15,8 +15,8 @@ const SLOW: Duration = Duration::from_secs(1);
 /// The shortest and the longest pause after a conflict: whoever was first is done in a moment.
 const CONFLICT_PAUSE_MS: RangeInclusive<u64> = 2..=50;
 
-/// The shortest and the longest pause after a server was lost: each attempt at a new connection costs it a process,
-/// also one that is about to stop, or to lead.
+/// The shortest and the longest pause after a server was lost. Where a leader is elected its connections are waited for
+/// besides (`reign.rs`); elsewhere each attempt at a new one costs the server a process.
 const LOST_PAUSE_MS: RangeInclusive<u64> = 30..=250;
 
 /// Why one attempt brought no result.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, Timeouts};
 use tokio::sync::{OnceCell, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::attempt::Mode;
 use crate::Term;
@@ -14,8 +14,12 @@ use crate::error::Failure;
 /// How long one attempt at a write waits for a leader, or for it to take writes. The write itself is tried again.
 pub(super) const TERM_WAIT: Duration = Duration::from_millis(500);
 
-/// How often a leader is asked whether it takes writes by now.
+/// How often a leader is asked whether it takes writes by now; and how often one that takes none for long.
 const OPENING_LOOK_EVERY: Duration = Duration::from_millis(20);
+const OPENING_LOOK_EVERY_LATER: Duration = Duration::from_millis(250);
+
+/// From when on that is long: a promotion, or the recovery after a crash, are done by then.
+const OPENING_LATER: Duration = Duration::from_secs(3);
 
 /// How long it may take to answer that.
 const OPENING_ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -39,12 +43,12 @@ pub(super) struct Elected {
 }
 
 /// Whether a leader takes writes: it holds the key before it is promoted, and for a while after it began to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Opening {
     /// It did not answer yet.
     Unheard,
-    /// It took none when it was asked last.
-    Closed,
+    /// It took none when it was asked last, and why.
+    Closed(Arc<str>),
     /// It takes them.
     Open,
     /// The term is over.
@@ -99,7 +103,8 @@ impl Reign {
         }
     }
 
-    /// Waits until the leader takes writes. A read waits only to hear whether it does: a standby can answer it.
+    /// Waits until the leader takes writes, or the term is over. A read waits only to hear whether it does: a standby can
+    /// answer it.
     pub(super) async fn opened(&self, mode: Mode, read_wait: Duration) -> Result<(), Failure> {
         let Some(elected) = &self.elected else {
             return Ok(());
@@ -108,31 +113,38 @@ impl Reign {
         let mut opening = elected.opening.subscribe();
         let heard = opening.wait_for(|opening| match opening {
             Opening::Unheard => false,
-            Opening::Closed => mode != Mode::Write,
+            Opening::Closed(_) => mode != Mode::Write,
             Opening::Open | Opening::Over => true,
         });
-        match timeout(wait, heard).await {
-            Ok(Ok(opening)) if *opening == Opening::Open => Ok(()),
-            _ => Err(closed()),
+        tokio::select! {
+            heard = timeout(wait, heard) => {
+                if heard.is_ok_and(|heard| heard.is_ok_and(|opening| *opening == Opening::Open)) {
+                    return Ok(());
+                }
+            }
+            () = self.end() => {}
         }
+        Err(elected.closed())
     }
 
-    /// Returns when the leader was found to take no writes: who waits for a connection need not find out by itself.
-    pub(super) async fn closed(&self) {
+    /// Returns when the leader was found to take no writes, with what to tell: who waits for a connection need not find
+    /// out by itself.
+    pub(super) async fn closed(&self) -> Failure {
         let Some(elected) = &self.elected else {
             return std::future::pending().await;
         };
         let mut opening = elected.opening.subscribe();
         drop(opening.wait_for(|opening| *opening != Opening::Open).await);
+        elected.closed()
     }
 
     /// A connection could not be opened: until one can be, nobody else needs to try.
-    pub(super) fn note_unreachable(&self) {
+    pub(super) fn note_unreachable(&self, why: &str) {
         let Some(elected) = &self.elected else { return };
         let is_first = elected.opening.send_if_modified(|opening| {
             let was_open = *opening == Opening::Open;
             if was_open {
-                *opening = Opening::Closed;
+                *opening = Opening::Closed(why.into());
             }
             was_open
         });
@@ -151,20 +163,51 @@ impl Elected {
             create: Some(OPENING_ANSWER_WAIT),
             ..pool.timeouts()
         };
+        let begun = Instant::now();
         while self
             .present
             .wait_for(Option::is_some)
             .await
             .is_ok_and(|present| present.as_ref() == Some(&self.term))
         {
-            if pool.timeout_get(&bounds).await.is_ok() {
-                self.opening.send_replace(Opening::Open);
-                return;
+            match pool.timeout_get(&bounds).await {
+                Ok(_) => {
+                    self.opening.send_replace(Opening::Open);
+                    return;
+                }
+                Err(error) => self.note_closed(&error.to_string()),
             }
-            self.opening.send_replace(Opening::Closed);
-            sleep(OPENING_LOOK_EVERY).await;
+            let is_long = begun.elapsed() >= OPENING_LATER;
+            sleep(if is_long {
+                OPENING_LOOK_EVERY_LATER
+            } else {
+                OPENING_LOOK_EVERY
+            })
+            .await;
         }
         self.opening.send_replace(Opening::Over);
+    }
+
+    /// Wakes nobody, and tells the operator nothing, unless it is something new.
+    fn note_closed(&self, why: &str) {
+        let is_new = self.opening.send_if_modified(|opening| {
+            let is_new = !matches!(opening, Opening::Closed(known) if **known == *why);
+            if is_new {
+                *opening = Opening::Closed(why.into());
+            }
+            is_new
+        });
+        if is_new {
+            tracing::info!(primary = %self.term.member, why, "the leader takes no writes at present");
+        }
+    }
+
+    /// What a transaction is told that needs the leader meanwhile.
+    fn closed(&self) -> Failure {
+        Failure::Lost(match &*self.opening.borrow() {
+            Opening::Closed(why) => format!("the leader takes no writes at present: {why}"),
+            _ => "the leader takes no writes at present".to_owned(),
+        })
     }
 
     /// The timeline that the primary writes in this term. It is asked once.
@@ -172,11 +215,6 @@ impl Elected {
         let asked = self.timeline.get_or_try_init(|| timeline_of(client));
         asked.await.copied()
     }
-}
-
-/// What a transaction meets that needs the leader meanwhile.
-pub(super) fn closed() -> Failure {
-    Failure::Lost("the leader takes no writes at present".to_owned())
 }
 
 /// The timeline that a primary writes: the first eight hexadecimal digits in the name of its log's segment.

@@ -1,21 +1,24 @@
 //! Moving the write-ahead log into the file. SQLite does it within a COMMIT by default, and whoever writes waits for it;
 //! here a thread does it beside the writer.
 //!
-//! The log begins anew once all of it was moved. Beside a busy writer a thread never gets there: while it moves, the
-//! log grows on. So the thread moves nearly all, and the writer, between two groups, the little that came since.
+//! The log begins anew once all of it was moved and nobody reads in it. Beside a busy writer a thread never gets there:
+//! while it moves, the log grows on. So the thread moves nearly all, and the writer, between two groups, what came since.
 
 use std::ffi::c_int;
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, DEFAULT_NAME};
+use rusqlite::{Connection, DEFAULT_NAME, ErrorCode};
 
-use super::connection::open_checkpointer;
+use super::connection::{OTHER_PROCESS_WAIT, open_checkpointer};
 use crate::StoreError;
 
 /// Pages that the log takes until they are moved: 16 MiB. One that was written often is moved once.
@@ -28,6 +31,10 @@ const REST_PAGES: u32 = 256;
 /// so that the log ends somewhere also where the disk is slower than the writer.
 const PASSES_MAX: u32 = 4;
 
+/// How long the writer waits for those who read in the log, so that it can begin anew. Whoever reads for longer, as a
+/// backup does, is let be until the log has grown by as much again.
+const READERS_WAIT: Duration = Duration::from_millis(20);
+
 /// What the writer knows of the log, and the way to the thread, which ends when this is dropped.
 pub(super) struct Checkpoints {
     /// Pages in the log, as of the writer's last commit.
@@ -37,12 +44,15 @@ pub(super) struct Checkpoints {
     is_under_way: bool,
     is_nearly_done: Arc<AtomicBool>,
     ask: SyncSender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpoints {
     /// Takes the work from the writer's COMMIT, and starts the thread.
     pub(super) fn start(writer: &mut Connection, path: &Path) -> Result<Self, StoreError> {
+        let unusable = |error: &dyn std::error::Error| StoreError::Unavailable(error.to_string());
         let connection = open_checkpointer(path)?;
+        let file = File::open(path).map_err(|error| unusable(&error))?;
         let log_pages = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&log_pages);
         let count = move |_: &mut Wal, pages: c_int| {
@@ -50,60 +60,67 @@ impl Checkpoints {
             Ok(())
         };
         // It takes the place of SQLite's own, which moves the log.
-        writer
-            .wal_hook(Some(count))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        writer.wal_hook(Some(count)).map_err(|error| unusable(&error))?;
         let (ask, asked) = sync_channel(1);
-        let thread = Thread {
+        let mover = Mover {
             connection,
+            file: ManuallyDrop::new(file),
             log_pages: Arc::clone(&log_pages),
             is_nearly_done: Arc::new(AtomicBool::new(false)),
         };
-        let is_nearly_done = Arc::clone(&thread.is_nearly_done);
-        thread::Builder::new()
+        let is_nearly_done = Arc::clone(&mover.is_nearly_done);
+        let thread = thread::Builder::new()
             .name("store-checkpoints".to_owned())
-            .spawn(move || thread.run(&asked))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .spawn(move || mover.run(&asked))
+            .map_err(|error| unusable(&error))?;
         Ok(Self {
             log_pages,
             moved_pages: 0,
             is_under_way: false,
             is_nearly_done,
             ask,
+            thread,
         })
     }
 
     /// To be called between two groups of writes: has the log moved, or ends that.
     pub(super) fn after_group(&mut self, writer: &Connection) {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        if self.is_under_way {
-            if self.is_nearly_done.swap(false, Ordering::Acquire) {
-                move_log(writer);
-                self.moved_pages = pages;
-                self.is_under_way = false;
-            }
-            return;
-        }
         // Fewer than before: it began anew.
         let grown = pages.checked_sub(self.moved_pages).unwrap_or(pages);
-        if grown >= LOG_PAGES {
-            self.is_under_way = self.ask.try_send(()).is_ok();
+        if !self.is_under_way && grown >= LOG_PAGES {
+            self.is_under_way = true;
+            // Where the thread is gone the writer does it all, below.
+            let _is_gone = self.ask.try_send(());
+        }
+        let is_nearly_done = self.is_nearly_done.swap(false, Ordering::Acquire);
+        if self.is_under_way && (is_nearly_done || self.thread.is_finished()) {
+            begin_anew(writer);
+            self.moved_pages = pages;
+            self.is_under_way = false;
         }
     }
 }
 
 /// What the thread works with.
-struct Thread {
+struct Mover {
     connection: Connection,
+    /// The file, to sync it. SQLite does so only when nothing came while it moved. It is never closed: that would end the
+    /// locks of all connections of this process (fcntl(2), "Record locking").
+    file: ManuallyDrop<File>,
     log_pages: Arc<AtomicU32>,
     is_nearly_done: Arc<AtomicBool>,
 }
 
-impl Thread {
+impl Mover {
     fn run(&self, asked: &Receiver<()>) {
         while asked.recv().is_ok() {
             for _ in 0..PASSES_MAX {
-                let moved = move_log(&self.connection);
+                let moved = self.move_log();
+                // Else the writer would wait for all of it, in the sync of the little that it moves itself.
+                if let Err(error) = self.file.sync_data() {
+                    tracing::warn!(%error, "the file was not synced after the write-ahead log was moved into it");
+                }
                 let rest = self.log_pages.load(Ordering::Relaxed).saturating_sub(moved);
                 if rest <= REST_PAGES {
                     break;
@@ -112,18 +129,36 @@ impl Thread {
             self.is_nearly_done.store(true, Ordering::Release);
         }
     }
-}
 
-/// Moves what no reader needs in its place, and tells how many pages of the log are moved by now. It waits for nobody,
-/// and what fails is left in the log, where it is as safe.
-fn move_log(connection: &Connection) -> u32 {
-    match connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::PASSIVE) {
-        Ok((_, moved)) => moved.try_into().unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!(%error, "the write-ahead log was not moved into the file");
-            0
+    /// Moves what no reader needs in its place, and tells how many pages of the log are moved by now. It waits for
+    /// nobody, and what fails is left in the log, where it is as safe.
+    fn move_log(&self) -> u32 {
+        match checkpoint(&self.connection, CheckpointMode::PASSIVE) {
+            Ok(moved) => moved,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log was not moved into the file");
+                0
+            }
         }
     }
+}
+
+/// Moves the rest of the log, and has the next commit begin it anew if nobody reads in it by then.
+fn begin_anew(writer: &Connection) {
+    let bounded = writer.busy_timeout(READERS_WAIT);
+    let moved = bounded.and_then(|()| checkpoint(writer, CheckpointMode::RESTART));
+    let restored = writer.busy_timeout(OTHER_PROCESS_WAIT);
+    match moved.and(restored) {
+        // Somebody reads in it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+        Err(error) => tracing::warn!(%error, "the write-ahead log was not moved into the file"),
+        Ok(()) => {}
+    }
+}
+
+fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusqlite::Result<u32> {
+    let (_, moved) = connection.wal_checkpoint_v2(DEFAULT_NAME, mode)?;
+    Ok(moved.try_into().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -138,13 +173,13 @@ mod tests {
     use super::*;
 
     /// A file, who writes to it, and its checkpoints.
-    struct File {
+    struct Written {
         folder: TempDir,
         writer: Connection,
         checkpoints: Checkpoints,
     }
 
-    impl File {
+    impl Written {
         fn new() -> Self {
             let folder = TempDir::new().unwrap();
             let path = folder.path().join("store.sqlite");
@@ -188,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_commit_moves_nothing_and_the_log_begins_anew_once_it_was_moved() {
-        let mut file = File::new();
+        let mut file = Written::new();
         let empty = file.file_bytes();
         file.write(LOG_PAGES - 500);
         assert!(!file.checkpoints.is_under_way);
@@ -204,10 +239,12 @@ mod tests {
 
     #[test]
     fn what_is_written_meanwhile_is_moved_too() {
-        let mut file = File::new();
+        let mut file = Written::new();
         file.write(LOG_PAGES);
         // The thread is at it, or was: these come after its first look.
+        let end = Instant::now() + Duration::from_secs(30);
         while file.checkpoints.is_under_way {
+            assert!(Instant::now() < end, "the thread does not come to its end");
             file.write(10);
         }
         file.write(1);
@@ -216,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_reader_holds_the_log_and_the_next_time_it_begins_anew() {
-        let mut file = File::new();
+        let mut file = Written::new();
         let reader = open_reader(&file.folder.path().join("store.sqlite")).unwrap();
         reader.execute_batch("BEGIN").unwrap();
         reader
@@ -234,5 +271,37 @@ mod tests {
         file.finish();
         file.write(1);
         assert!(file.log_pages() < 100, "{}", file.log_pages());
+    }
+
+    #[test]
+    fn the_log_begins_anew_beside_readers_who_come_and_go() {
+        let mut file = Written::new();
+        let path = file.folder.path().join("store.sqlite");
+        let is_over = AtomicBool::new(false);
+        let (ready, readers) = sync_channel(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let reader = open_reader(&path).unwrap();
+                    let read = || {
+                        let sum = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM note";
+                        reader.query_row(sum, [], |row| row.get::<_, i64>(0)).unwrap()
+                    };
+                    read();
+                    ready.send(()).unwrap();
+                    while !is_over.load(Ordering::Relaxed) {
+                        read();
+                    }
+                });
+            }
+            (0..4).for_each(|_| readers.recv().unwrap());
+            let mut most = 0;
+            for _ in 0..300 {
+                file.write(100);
+                most = most.max(file.log_pages());
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(most < 5 * LOG_PAGES, "{most} of 30,000 pages in the log");
+        });
     }
 }

@@ -13,7 +13,7 @@ use crate::StoreError;
 const STATEMENTS_PREPARED_MAX: usize = 512;
 
 /// How long to wait for another process that writes, such as `haechi admin` beside `haechi serve`.
-const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
+pub(super) const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
 
 /// Opens the file for writing and creates it when there is none.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
@@ -29,7 +29,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Opens the file to move the log into it, which syncs the log before and the file after.
+/// Opens the file to move the log into it, which syncs the log before.
 pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, &error))?;
