@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, Timeouts};
 use tokio::sync::{OnceCell, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::attempt::Mode;
 use crate::Term;
@@ -18,8 +18,8 @@ pub(super) const TERM_WAIT: Duration = Duration::from_millis(500);
 const OPENING_LOOK_EVERY: Duration = Duration::from_millis(20);
 const OPENING_LOOK_EVERY_LATER: Duration = Duration::from_millis(250);
 
-/// From when on that is long: a promotion, or the recovery after a crash, are done by then.
-const OPENING_LATER: Duration = Duration::from_secs(3);
+/// After so many looks, three seconds or more, that is long: a promotion is done by then.
+const OPENING_LOOKS_SOON: u32 = 150;
 
 /// How long it may take to answer that.
 const OPENING_ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -163,7 +163,7 @@ impl Elected {
             create: Some(OPENING_ANSWER_WAIT),
             ..pool.timeouts()
         };
-        let begun = Instant::now();
+        let mut looks = 0_u32;
         while self
             .present
             .wait_for(Option::is_some)
@@ -177,13 +177,14 @@ impl Elected {
                 }
                 Err(error) => self.note_closed(&error.to_string()),
             }
-            let is_long = begun.elapsed() >= OPENING_LATER;
-            sleep(if is_long {
+            looks = looks.saturating_add(1);
+            let is_long = looks > OPENING_LOOKS_SOON;
+            let pause = if is_long {
                 OPENING_LOOK_EVERY_LATER
             } else {
                 OPENING_LOOK_EVERY
-            })
-            .await;
+            };
+            sleep(pause).await;
         }
         self.opening.send_replace(Opening::Over);
     }
