@@ -319,8 +319,8 @@ async fn while_a_leader_takes_no_writes_one_asks_it_for_all() {
         for adding in adding {
             assert_eq!(adding.await.unwrap(), Ok(()));
         }
-        // The first may try at once, as many as there are connections; then one each 20 ms.
-        let most = 10 + begun.elapsed().as_millis() / 20;
+        // Some begin before they hear of the first who failed; then it is one each 20 ms. Else all would try, and again.
+        let most = 30 + begun.elapsed().as_millis() / 20;
         let refused = u128::from(*refused.borrow() - before);
         assert!(
             refused <= most,
